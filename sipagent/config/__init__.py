@@ -1,0 +1,1 @@
+"""sip.yaml: its shape, its loader, its checks."""

@@ -1,0 +1,93 @@
+"""Sections ``numbers`` and ``personas``: who answers which number, and how."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+MATCH = re.compile(r"(\+?[A-Za-z0-9_.-]+\*?|\*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberConfig:
+    """Entry of ``numbers``: which persona answers a dialled number. The first match wins."""
+
+    match: str
+    """The number as the trunk sends it, a beginning followed by ``*``, or ``*`` for all."""
+    persona: str
+    """Name of the persona that answers."""
+
+    def matches(self, dialled: str) -> bool:
+        """True where this entry is meant for ``dialled``, the user part of the request's address."""
+        if self.match.endswith("*"):
+            return dialled.startswith(self.match[:-1])
+        return dialled == self.match
+
+    def covers(self, other: "NumberConfig") -> bool:
+        """True where every number that ``other`` matches is matched by this entry too."""
+        return self.matches(other.match.removesuffix("*")) and (
+            self.match.endswith("*") or not other.match.endswith("*")
+        )
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        if not MATCH.fullmatch(self.match):
+            yield "match", f"expected a number, a beginning with * behind it, or *; got {self.match!r}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoInputConfig:
+    """Section ``no_input`` of a persona: what happens when the caller says nothing."""
+
+    after_ms: int = 8000
+    """Silence after the agent's last word before the next prompt. 2000..60000 ms."""
+    prompts: tuple[str, ...] = ("Are you still there?", "I'll let you go now. Goodbye.")
+    """Said in order; behind the last one the agent hangs up. 1..5 of them."""
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        yield from out_of_range(self, after_ms=(2000, 60000))
+        if not 1 <= len(self.prompts) <= 5:
+            yield "prompts", f"expected 1..5 sentences, got {len(self.prompts)}"
+        if any(not text.strip() or not text.isprintable() for text in self.prompts):
+            yield "prompts", "has an empty sentence or one with line breaks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaConfig:
+    """Entry of ``personas``: prompt, greeting, voice and limits of one agent."""
+
+    name: str = field(default="", metadata=from_key())
+    """Its key under ``personas``."""
+    language: str = "en-US"
+    """Language that is spoken, as ``en-US`` or ``ko``."""
+    greeting: str
+    """First sentence of every call."""
+    greeting_interruptible: bool = True
+    """False: the greeting is said to its end whatever the caller does."""
+    prompt_file: Path
+    """What the language model is told about its task, a text file relative to sip.yaml."""
+    prompt: str = field(default="", repr=False, metadata=from_file("prompt_file"))
+    """Text of ``prompt_file``, without white space around it."""
+    voice: str = "piper-en_US-joe-medium"
+    """Voice model of kind tts in the catalogue, or ``hibari``."""
+    goodbye: str = "Goodbye."
+    """Said before the agent hangs up."""
+    apology: str = "Sorry, I didn't get that. Could you say it again?"
+    """Said when a turn failed."""
+    one_moment: str = "One moment, please."
+    """Said when the reply takes long."""
+    max_call_s: int = 600
+    """Longest call. 10..14400 s."""
+    no_input: NoInputConfig = field(default_factory=NoInputConfig)
+    """What happens when the caller says nothing."""
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        if not LANGUAGE.fullmatch(self.language):
+            yield "language", f"expected a language such as en-US or ko, got {self.language!r}"
+        yield from not_sayable(self, "greeting", "goodbye", "apology", "one_moment")
+        yield from out_of_range(self, max_call_s=(10, 14400))

@@ -1,0 +1,41 @@
+"""What is in force, as YAML: defaults filled in, paths whole, secrets as ``***``."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import yaml
+
+from sipagent.config.fields import DERIVED
+from sipagent.config.schema import Config
+
+WIDTH_CHARS = 110
+
+
+def render(config: Config) -> str:
+    """YAML text that loads to the same configuration, except that secrets show as ``password: '***'``."""
+    return yaml.safe_dump(
+        _plain(config), sort_keys=False, allow_unicode=True, default_flow_style=False, width=WIDTH_CHARS
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Only what YAML knows; optional parts that are off become ``false`` or are left out."""
+    if is_dataclass(value) and not hasattr(value, "parse") and not isinstance(value, type):
+        return _section(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(child) for name, child in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(child) for child in value]
+    return value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _section(section: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for spec in fields(section):
+        value = getattr(section, spec.name)
+        if spec.metadata.get(DERIVED) == "secret":
+            plain[spec.name] = "(not set)" if value is None else repr(value)
+        elif DERIVED not in spec.metadata and value is not None:
+            plain[spec.name] = _plain(value)
+    return plain

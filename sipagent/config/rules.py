@@ -1,0 +1,89 @@
+"""Rules that span sections of ``sip.yaml``."""
+
+from collections.abc import Callable, Iterator
+
+from sipagent.config.fields import Problem
+from sipagent.config.persona import NumberConfig
+from sipagent.config.schema import Config
+
+CHARS_PER_TOKEN = 3
+"""Of English prose to a model's tokenizer, on the cautious side."""
+
+
+def broken_rules(config: Config, is_readable: Callable[[str], bool]) -> Iterator[Problem]:
+    """Yield (key, problem) for each value that does not go with another one.
+
+    :param is_readable: tells whether a top-level section was read whole; rules about others are left out,
+        for they would blame the wrong entry.
+    """
+    for sections, rule in RULES:
+        if all(is_readable(section) for section in sections):
+            yield from rule(config)
+
+
+def _names(config: Config) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, trunk in enumerate(config.trunks):
+        if trunk.name in first:
+            earlier = f"trunks[{first[trunk.name]}]"
+            yield (
+                f"trunks[{index}].name",
+                f"{trunk.name!r} is the name of {earlier} already; choose another",
+            )
+        first.setdefault(trunk.name, index)
+
+
+def _numbers(config: Config) -> Iterator[Problem]:
+    above: list[NumberConfig] = []
+    for index, number in enumerate(config.numbers):
+        key = f"numbers[{index}]"
+        if number.persona not in config.personas and not config.source.has(f"personas.{number.persona}"):
+            known = ", ".join(config.personas) or "none"
+            yield f"{key}.persona", f"no persona {number.persona!r}; there are: {known}"
+        if cover := next((one for one in above if one.covers(number)), None):
+            yield (
+                f"{key}.match",
+                f"is never reached: {cover.match!r} above matches first; move it up",
+            )
+        above.append(number)
+
+
+def _ports(config: Config) -> Iterator[Problem]:
+    for name, where in (("udp", config.listen.udp), ("tcp", config.listen.tcp)):
+        if where is not None and where.port in config.rtp.port_range:
+            yield (
+                "rtp.port_range",
+                f"contains {where.port}, the port of listen.{name}; move one of them",
+            )
+
+
+def _transports(config: Config) -> Iterator[Problem]:
+    if config.listen.udp is None and config.listen.tcp is None:
+        return  # one problem, one line: the section says so itself
+    for index, trunk in enumerate(config.trunks):
+        if getattr(config.listen, trunk.transport) is None:
+            yield (
+                f"trunks[{index}].transport",
+                f"needs listen.{trunk.transport}, which is off",
+            )
+
+
+def _prompts(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        tokens = len(persona.prompt) // CHARS_PER_TOKEN
+        most = config.llm.context_tokens // 2
+        if tokens > most:
+            yield (
+                f"personas.{name}.prompt_file",
+                f"about {tokens} tokens leave no room for talk; shorten it or raise llm.context_tokens",
+            )
+
+
+RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...] = (
+    (("trunks",), _names),
+    (("numbers",), _numbers),
+    (("listen", "rtp"), _ports),
+    (("listen", "trunks"), _transports),
+    (("personas", "llm"), _prompts),
+)
+"""What each rule looks at → the rule."""

@@ -1,0 +1,167 @@
+"""``sip.yaml`` as objects. A key that has no field here is an error; a field here works.
+
+To add a section: write a frozen dataclass with defaults and docstrings, give it ``check()`` where a value
+can be out of range, and name it as the type of a field. The loader, ``check --show`` and the test of
+``docs/configuration.md`` follow the types.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
+from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
+from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
+from sipagent.config.source import SourceMap
+from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
+
+__all__ = [
+    "BargeInConfig",
+    "CommitConfig",
+    "Config",
+    "HostPort",
+    "LimitsConfig",
+    "ListenConfig",
+    "LlmConfig",
+    "LogConfig",
+    "NoInputConfig",
+    "NumberConfig",
+    "PersonaConfig",
+    "PortRange",
+    "RegisterConfig",
+    "RtpConfig",
+    "Secret",
+    "SourceMap",
+    "SpeechConfig",
+    "SttConfig",
+    "TrunkConfig",
+    "TtsConfig",
+    "TurnConfig",
+    "persona_for",
+    "trunk_for",
+]
+
+
+SIP_EVERYWHERE = HostPort("0.0.0.0", 5060)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmConfig:
+    """Section ``llm``: the language model."""
+
+    engine: Literal["llama.cpp"] = "llama.cpp"
+    """The only one so far."""
+    model: str = "auto"
+    """Model of kind llm in the catalogue; ``auto``: the best installed one."""
+    context_tokens: int = 2048
+    """Prompt and conversation of one call. 512..32768 tokens."""
+    max_reply_tokens: int = 80
+    """Longest reply. 8..512 tokens."""
+    temperature: float = 0.3
+    """0: always the likeliest word. 0..2."""
+    threads: Literal["auto"] | int = "auto"
+    """CPU threads; ``auto``: the cores that this process may use. 1..64."""
+    deadline_ms: int = 8000
+    """Time for one reply; past it the reply ends where it stands. 1000..60000 ms."""
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        yield from out_of_range(
+            self,
+            context_tokens=(512, 32768),
+            max_reply_tokens=(8, 512),
+            temperature=(0, 2),
+            threads=(1, 64),
+            deadline_ms=(1000, 60000),
+        )
+        if self.max_reply_tokens * 4 > self.context_tokens:
+            yield "max_reply_tokens", f"expected at most a quarter of context_tokens ({self.context_tokens})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsConfig:
+    """Section ``limits``: how much is taken on; what goes beyond is answered 503 at once."""
+
+    max_calls: Literal["auto"] | int = "auto"
+    """Calls at a time; ``auto``: what the cores can serve. 1..4."""
+    retry_after_s: int = 10
+    """Told to the peer whose call is refused. 1..600 s."""
+    calls_per_second: int = 5
+    """New calls in any second. 1..20."""
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        yield from out_of_range(self, max_calls=(1, 4), retry_after_s=(1, 600), calls_per_second=(1, 20))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """Section ``logging``: the log on standard error."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    """``auto``: readable on a terminal, JSON elsewhere."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important events that are shown."""
+    pii: bool = False
+    """True: also what callers say and dial, for finding faults only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole of ``sip.yaml``."""
+
+    instance: str = "sipagent"
+    """Name of this installation in logs and metrics."""
+    listen: ListenConfig = field(default_factory=lambda: ListenConfig(udp=SIP_EVERYWHERE, tcp=SIP_EVERYWHERE))
+    """The SIP sockets; without the section both, on port 5060 of every interface."""
+    rtp: RtpConfig = field(default_factory=RtpConfig)
+    """The sockets of the sound."""
+    trunks: tuple[TrunkConfig, ...] = ()
+    """Peers that bring calls. At least one."""
+    numbers: tuple[NumberConfig, ...] = ()
+    """Which persona answers which number; the first match wins. At least one."""
+    personas: dict[str, PersonaConfig] = field(default_factory=dict)
+    """The agents, by name. At least one."""
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+    """Ear, voice, turns and interruptions."""
+    llm: LlmConfig = field(default_factory=LlmConfig)
+    """The language model."""
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    """How much is taken on."""
+    logging: LogConfig = field(default_factory=LogConfig)
+    """The log on standard error."""
+    models_dir: Path = Path("models")
+    """Folder of the models and their catalogue, relative to sip.yaml. Without the key: ``models`` beside
+    sip.yaml where it has a catalogue, else the program's own."""
+    source: SourceMap = field(
+        default_factory=SourceMap, repr=False, compare=False, metadata={DERIVED: "source"}
+    )
+    """Where each key stands in the file."""
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        yield from not_a_name(self, "instance")
+        for name, wanted in (
+            ("trunks", "the peer that brings calls"),
+            ("numbers", "which persona answers, as in {match: '*', persona: receptionist}"),
+            ("personas", "the agent that answers"),
+        ):
+            if not getattr(self, name):
+                yield name, f"at least one entry is required: {wanted}"
+
+
+def persona_for(config: Config, dialled: str) -> PersonaConfig | None:
+    """The persona of the first entry of ``numbers`` that matches; None: nobody answers this number.
+
+    :param dialled: user part of the request's address, compared character by character.
+    """
+    for number in config.numbers:
+        if number.matches(dialled):
+            return config.personas[number.persona]
+    return None
+
+
+def trunk_for(config: Config, address: str) -> TrunkConfig | None:
+    """The first trunk that may send SIP from ``address`` (dotted IPv4); None: a stranger, refuse."""
+    return next((trunk for trunk in config.trunks if trunk.is_allowed(address)), None)
