@@ -1,0 +1,1 @@
+"""PCM rings, the native bridge port, WAV files."""
