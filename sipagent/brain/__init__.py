@@ -1,0 +1,1 @@
+"""What the agent says: the language model, its context, and text fit for a voice."""

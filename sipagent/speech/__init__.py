@@ -1,0 +1,1 @@
+"""Hearing and speaking: voice activity, end of turn, speech-to-text, text-to-speech."""
