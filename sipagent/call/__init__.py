@@ -1,0 +1,1 @@
+"""One call: its state machines, its conversation, its clock."""

@@ -1,0 +1,109 @@
+"""The front desk: decides about every incoming call and keeps the list of those in progress."""
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from sipagent.call.ports import EndCall, Line, Mailbox, Offer, Rejection
+from sipagent.call.session import Session, SessionParts
+from sipagent.config.schema import Config, PersonaConfig, persona_for
+from sipagent.errors import CapacityError
+from sipagent.units import monotonic_ms
+
+_NOT_FOUND, _UNAVAILABLE = 404, 503
+
+PartsFor = Callable[[PersonaConfig], SessionParts]
+
+
+class Desk:
+    """Takes calls while it is open. ``offer`` runs on the SIP thread, the rest anywhere."""
+
+    def __init__(self, config: Config, parts_for: PartsFor, log: structlog.stdlib.BoundLogger) -> None:
+        self._config = config
+        self._parts_for = parts_for
+        self._log = log
+        self._sessions: set[Session] = set()
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._recent_ms: deque[int] = deque()
+
+    def __repr__(self) -> str:
+        return f"Desk(open={self._is_open}, calls={len(self._sessions)})"
+
+    @property
+    def calls(self) -> int:
+        """Calls in progress."""
+        return len(self._sessions)
+
+    def open(self) -> None:
+        """Begin to take calls."""
+        self._is_open = True
+
+    def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
+        """Take the call or refuse it; a taken call answers by itself."""
+        persona = persona_for(self._config, offer.dialled)
+        if persona is None:
+            return Rejection(_NOT_FOUND, f"no entry of numbers matches {offer.dialled!r}")
+        if not self._is_open:
+            return self._busy("shutting down, or not ready yet")
+        if self._is_too_fast():
+            return self._busy("limits.calls_per_second")
+        call_id = uuid.uuid4().hex[:12]
+        log = self._log.bind(call_id=call_id)
+        try:
+            parts = self._parts_for(persona)
+        except CapacityError as error:
+            return self._busy(str(error))
+        log.info(
+            "call.started",
+            trunk=offer.trunk,
+            persona=persona.name,
+            pii_from=offer.caller,
+            pii_to=offer.dialled,
+            pii_sip_call_id=offer.call_id,
+        )
+        session = Session(call_id, line, parts, log, self._ended)
+        with self._lock:
+            self._sessions.add(session)
+        session.start()
+        return session
+
+    def close(self, timeout_s: float) -> None:
+        """Refuse new calls, say goodbye to those in progress, wait for them."""
+        self._is_open = False
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            session.post(EndCall("the server stops"))
+        deadline_ms = monotonic_ms() + round(timeout_s * 1000)
+        for session in sessions:
+            if not session.join(max(0, deadline_ms - monotonic_ms()) / 1000):
+                self._log.warning("call.cut", call_id=session.call_id, waited_s=timeout_s)
+
+    def wait_until_idle(self) -> None:
+        """Return when no call is in progress."""
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            while not session.join(0.5):
+                pass
+
+    def _ended(self, session: Session) -> None:
+        with self._lock:
+            self._sessions.discard(session)
+
+    def _busy(self, rule: str) -> Rejection:
+        return Rejection(_UNAVAILABLE, rule, self._config.limits.retry_after_s)
+
+    def _is_too_fast(self) -> bool:
+        """True where this second has had its calls; else count this one."""
+        now_ms = monotonic_ms()
+        while self._recent_ms and now_ms - self._recent_ms[0] >= 1000:
+            self._recent_ms.popleft()
+        if len(self._recent_ms) >= self._config.limits.calls_per_second:
+            return True
+        self._recent_ms.append(now_ms)
+        return False

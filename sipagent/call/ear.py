@@ -1,0 +1,181 @@
+"""Hearing one caller: ring → voice activity → the turn's sound → text and end-of-turn score.
+
+::
+
+    from_line ring ──32 ms──▶ VAD ──▶ VoiceStarted / VoiceStopped ──▶ turn machine
+                        └──▶ pre-roll ──▶ the turn's sound ──stt lane──▶ TextHeard
+                                                          └──eot lane──▶ EndScored
+
+The call thread listens; the jobs run on lanes and answer through the call's mailbox.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import structlog
+
+from sipagent.call.turn import AttemptFailed, EndScored, Event, TextHeard, VoiceStarted, VoiceStopped
+from sipagent.call.work import Lane, Priority
+from sipagent.errors import EngineError
+from sipagent.media.ring import PcmRing
+from sipagent.speech import vad
+from sipagent.speech.types import Cancelled, SttStream
+from sipagent.units import Pcm16, monotonic_ms, ms_to_samples
+
+_PREROLL_WINDOWS = 12
+"""Sound from before the voice was certain that belongs to the turn."""
+_END_MODEL_SAMPLES = ms_to_samples(8000)
+_STREAM_FEED_SAMPLES = ms_to_samples(200)
+
+
+class EndModel(Protocol):
+    """Scores how much a stretch of speech sounds finished."""
+
+    def score(self, pcm: Pcm16) -> float:
+        """0..1 for up to 8 s of 16 kHz PCM that end in the pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class HearingEngines:
+    """What an ear needs, shared by all calls."""
+
+    vad: vad.VadModel
+    end_model: EndModel | None
+    stt_lane: Lane
+    eot_lane: Lane
+    is_streaming: bool
+
+
+class Ear:
+    """One call's hearing. All methods are for the call thread."""
+
+    def __init__(
+        self,
+        ring: PcmRing,
+        engines: HearingEngines,
+        stream: SttStream,
+        post: Callable[[Event], None],
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._ring = ring
+        self._engines = engines
+        self._stream = stream
+        self._post = post
+        self._log = log
+        self._vad = engines.vad.open()
+        self._tracker = vad.VoiceTracker()
+        self._heard_samples = 0
+        self._window = np.zeros(0, dtype=np.int16)
+        self._preroll: deque[Pcm16] = deque(maxlen=_PREROLL_WINDOWS)
+        self._turn: list[Pcm16] = []
+        self._is_collecting = False
+        self._pending: list[Pcm16] = []
+        self._pending_samples = 0
+        self._needs_reset = False
+        self._pending_lock = threading.Lock()
+        self._stream_lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Ear(collecting={self._is_collecting}, turn_windows={len(self._turn)})"
+
+    def listen(self) -> list[Event]:
+        """Take what the line has brought; the voice events in it, oldest first."""
+        self._window = np.concatenate((self._window, self._ring.read(self._ring.capacity)))
+        events: list[Event] = []
+        while len(self._window) >= vad.WINDOW_SAMPLES:
+            window, self._window = np.split(self._window, [vad.WINDOW_SAMPLES])
+            change = self._tracker.step(self._vad.probability(window), self._heard_samples)
+            self._heard_samples += len(window)
+            if isinstance(change, vad.VoiceStarted):
+                events.append(VoiceStarted(self._time_of_ms(change.at_sample)))
+            elif isinstance(change, vad.VoiceStopped):
+                events.append(VoiceStopped(self._time_of_ms(change.at_sample)))
+            self._keep(window, is_voice=self._tracker.is_voice)
+        return events
+
+    def transcribe(self, attempt: int, cancelled: Cancelled, *, is_final: bool) -> None:
+        """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed."""
+
+        def job() -> None:
+            try:
+                with self._stream_lock:
+                    self._feed()
+                    transcript = self._stream.snapshot(cancelled)
+            except EngineError as error:
+                self._log.warning("stt.failed", reason=str(error))
+                self._post(AttemptFailed(attempt, monotonic_ms()))
+            else:
+                self._post(TextHeard(attempt, transcript.text, monotonic_ms()))
+
+        priority = Priority.FIRST_CLAUSE if is_final else Priority.SPECULATION
+        self._engines.stt_lane.submit(job, priority=priority, cancelled=cancelled)
+
+    def score_end(self, attempt: int, cancelled: Cancelled) -> None:
+        """Ask how finished the turn sounds; the answer is EndScored. A failing model only costs time."""
+        end_model = self._engines.end_model
+        if end_model is None or not self._turn:
+            return
+        pcm = np.concatenate(self._turn)[-_END_MODEL_SAMPLES:]
+
+        def job() -> None:
+            try:
+                self._post(EndScored(attempt, end_model.score(pcm)))
+            except EngineError as error:
+                self._log.warning("end_model.failed", reason=str(error))
+
+        self._engines.eot_lane.submit(job, priority=Priority.FIRST_CLAUSE, cancelled=cancelled)
+
+    def forget(self) -> None:
+        """The turn is over, or was not for us: the next voice begins a new one."""
+        self._is_collecting = False
+        self._turn = []
+        with self._pending_lock:
+            self._pending = []
+            self._pending_samples = 0
+            self._needs_reset = True
+
+    def close(self) -> None:
+        """Free the stream once its running job is done. The call's end waits for that job at most."""
+        with self._stream_lock:
+            self._stream.close()
+
+    def _time_of_ms(self, sample: int) -> int:
+        return self._ring.time_of_ms(sample, is_read=False)
+
+    def _keep(self, window: Pcm16, *, is_voice: bool) -> None:
+        if not self._is_collecting:
+            self._preroll.append(window)
+            if not is_voice:
+                return
+            self._is_collecting = True
+            windows = list(self._preroll)
+            self._preroll.clear()
+        else:
+            windows = [window]
+        self._turn += windows
+        with self._pending_lock:
+            self._pending += windows
+            self._pending_samples += sum(map(len, windows))
+            is_due = self._engines.is_streaming and self._pending_samples >= _STREAM_FEED_SAMPLES
+        if is_due:
+            self._engines.stt_lane.submit(
+                self._feed_job, priority=Priority.SPECULATION, cancelled=lambda: False
+            )
+
+    def _feed_job(self) -> None:
+        with self._stream_lock:
+            self._feed()
+
+    def _feed(self) -> None:
+        """Give the stream what has come since last time. Stream lock held."""
+        with self._pending_lock:
+            pcm, self._pending, self._pending_samples = self._pending, [], 0
+            needs_reset, self._needs_reset = self._needs_reset, False
+        if needs_reset:
+            self._stream.reset()
+        if pcm:
+            self._stream.accept(np.concatenate(pcm))

@@ -1,0 +1,94 @@
+"""What a call needs from the world. The SIP side, the sound card and the engines satisfy these."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sipagent.media.ring import AudioRings
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An incoming call that nobody has answered yet."""
+
+    call_id: str
+    trunk: str
+    dialled: str
+    """User part of the Request-URI, as it came."""
+    caller: str
+    """User part of From (or the whole URI where it has none). Personal."""
+    source: str
+    """Address and port the INVITE came from."""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The answer to a call that is not taken."""
+
+    status: int
+    rule: str
+    """Which rule refused it: for the log, never for the peer."""
+    retry_after_s: int | None = None
+
+
+class Line(Protocol):
+    """One call's leg, as the conversation sees it. Every method returns at once."""
+
+    audio: AudioRings
+
+    def answer(self) -> None:
+        """Accept the call (200)."""
+
+    def hang_up(self) -> None:
+        """End the call (BYE, or a final status before the answer). Idempotent."""
+
+    def release(self) -> None:
+        """The conversation will not touch the audio again. Called once, last."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineUp:
+    """The caller's ACK has come and audio flows both ways."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """A DTMF digit of the caller, once."""
+
+    digit: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineDown:
+    """The leg has ended; nothing follows."""
+
+    cause: str
+    """``caller hung up``, ``agent hung up``, ``cancelled``, or what the stack reported."""
+    sip_status: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Somebody outside the call wants it ended politely (shutdown, time limit)."""
+
+    reason: str
+
+
+LineEvent = LineUp | DigitPressed | LineDown | EndCall
+
+
+class Mailbox(Protocol):
+    """Where a call's events go. ``post`` never blocks."""
+
+    def post(self, event: object) -> None: ...
+
+
+class CallDesk(Protocol):
+    """Decides about incoming calls. Called on the SIP thread: it must be quick."""
+
+    def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
+        """Take the call (its events go to the mailbox) or refuse it."""

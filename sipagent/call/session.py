@@ -1,0 +1,353 @@
+"""One call from the offer to the last log line: its thread, its mailbox, and who does what.
+
+The thread waits on the mailbox for a few milliseconds at a time; between events it listens, keeps the
+mouth fed and lets the turn machine see the clock. Engines answer through the mailbox. ::
+
+    line ──▶ mailbox ──▶ Session ──events──▶ turn machine ──actions──▶ ear, speaker, mouth, line
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from sipagent.brain.types import Conversation, Message, Role, SamplingLimits
+from sipagent.call import turn as tm
+from sipagent.call.ear import Ear, HearingEngines
+from sipagent.call.endpointing import is_farewell
+from sipagent.call.mouth import Mouth
+from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp
+from sipagent.call.record import CallRecord
+from sipagent.call.utterance import (
+    SoundPrepared,
+    Speaker,
+    SpeakingEngines,
+    Utterance,
+    UtteranceComplete,
+    UtteranceFailed,
+)
+from sipagent.config.schema import PersonaConfig
+from sipagent.speech.types import SttStream
+from sipagent.units import monotonic_ms
+
+_POLL_S = 0.010
+_GOODBYE_LIMIT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """Everything a session is built from; ``app`` puts it together."""
+
+    persona: PersonaConfig
+    rules: tm.TurnRules
+    hearing: HearingEngines
+    speaking: SpeakingEngines
+    stream: SttStream
+    conversation: Conversation
+    limits: SamplingLimits
+
+
+class Session:
+    """A call's conversation. ``post`` may be called from any thread; the rest runs on its own."""
+
+    def __init__(
+        self,
+        call_id: str,
+        line: Line,
+        parts: SessionParts,
+        log: structlog.stdlib.BoundLogger,
+        on_end: Callable[["Session"], None],
+    ) -> None:
+        self.call_id = call_id
+        self._line = line
+        self._parts = parts
+        self._log = log
+        self._on_end = on_end
+        self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
+        self._turn = tm.Turn()
+        self._history: list[Message] = []
+        self._ear = Ear(line.audio.from_line, parts.hearing, parts.stream, self.post, log)
+        self._mouth = Mouth(line.audio)
+        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
+        self._record = CallRecord(log)
+        self._prepared: Utterance | None = None
+        self._spoken: Utterance | None = None
+        self._utterances = 0
+        self._up_ms: int | None = None
+        self._has_hung_up = False
+        self._closing_since_ms = 0
+        self._is_time_up = False
+
+    def __repr__(self) -> str:
+        return f"Session({self.call_id}, caller={self._turn.caller.value}, agent={self._turn.agent.value})"
+
+    def post(self, event: object) -> None:
+        """Hand an event to the call's thread. Never blocks."""
+        self._mailbox.put(event)
+
+    def start(self) -> None:
+        """Begin the thread, which answers the call."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """True when the thread has ended in time."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        down: LineDown | None = None
+        try:
+            self._line.answer()
+            while down is None:
+                down = self._wait()
+        except Exception:  # a call's fault costs this call, never the worker
+            self._log.exception("call.failed")
+            self._line.hang_up()
+        finally:
+            self._finish(down)
+
+    def _wait(self) -> LineDown | None:
+        try:
+            event = self._mailbox.get(timeout=_POLL_S)
+        except queue.Empty:
+            event = None
+        while event is not None:
+            if isinstance(event, LineDown):
+                return event
+            self._take(event)
+            try:
+                event = self._mailbox.get_nowait()
+            except queue.Empty:
+                event = None
+        if self._up_ms is not None:
+            self._pump()
+        return None
+
+    def _finish(self, down: LineDown | None) -> None:
+        for utterance in (self._prepared, self._spoken):
+            if utterance is not None:
+                utterance.cancel()
+        if self._mouth.is_active:
+            self._stop_speaking()
+        self._parts.conversation.close()
+        self._ear.close()
+        self._record.ended(down, self._line.audio, monotonic_ms())
+        self._line.release()
+        self._on_end(self)
+
+    def _pump(self) -> None:
+        """What the clock brings: sound from the line, room on the line, time."""
+        for heard in self._ear.listen():
+            self._step(heard)
+        began_ms, ended_ms = self._mouth.pump()
+        if began_ms is not None:
+            self._speech_began(began_ms)
+        if ended_ms is not None:
+            self._speech_ended(ended_ms)
+        now_ms = monotonic_ms()
+        self._step(tm.Tick(now_ms))
+        assert self._up_ms is not None
+        if not self._is_time_up and now_ms - self._up_ms >= self._parts.persona.max_call_s * 1000:
+            self._is_time_up = True
+            self._log.info("call.time_up", max_call_s=self._parts.persona.max_call_s)
+            self._step(tm.EndWanted(now_ms))
+        if not self._turn.is_closing:
+            self._closing_since_ms = now_ms
+        elif now_ms - self._closing_since_ms >= _GOODBYE_LIMIT_MS and not self._has_hung_up:
+            self._hang_up()  # the goodbye could not be said
+
+    # --- events ---
+
+    def _take(self, event: object) -> None:
+        match event:
+            case LineUp(at_ms) if self._up_ms is None:
+                self._up_ms = at_ms
+                self._record.up(at_ms)
+                interruptible = self._parts.persona.greeting_interruptible
+                self._step(tm.CallStarted(at_ms, greeting_interruptible=interruptible))
+            case EndCall(reason):
+                self._log.info("call.end_wanted", reason=reason)
+                if self._up_ms is None:
+                    self._hang_up()
+                else:
+                    self._step(tm.EndWanted(monotonic_ms()))
+            case DigitPressed(digit):
+                self._log.info("dtmf.received", pii_digit=digit)
+            case SoundPrepared() | UtteranceComplete() | UtteranceFailed():
+                self._take_sound(event)
+            case tm.TextHeard():
+                self._stamp("stt_final")
+                self._step(event)
+            case tm.EndScored():
+                self._stamp("eot_score")
+                self._step(event)
+            case tm.AttemptFailed():
+                self._step(event)
+
+    def _take_sound(self, event: SoundPrepared | UtteranceComplete | UtteranceFailed) -> None:
+        utterance = next(
+            (u for u in (self._prepared, self._spoken) if u and u.utterance_id == event.utterance_id), None
+        )
+        if utterance is None or utterance.is_cancelled():
+            return
+        if isinstance(event, SoundPrepared):
+            utterance.sounds.append(event)
+            if utterance.is_committed:
+                self._mouth.add(event.pcm, event.text, event.pause_before_ms)
+            return
+        utterance.is_complete = True
+        if isinstance(event, UtteranceComplete):
+            utterance.text = event.text
+        else:
+            self._log.warning("reply.failed", reason=event.reason)
+        if not utterance.sounds and utterance.attempt is not None:
+            self._step(tm.AttemptFailed(utterance.attempt, monotonic_ms()))
+        elif utterance.is_committed:
+            self._mouth.finish()
+
+    def _speech_began(self, at_ms: int) -> None:
+        utterance = self._spoken
+        assert utterance is not None
+        utterance.stamps_ms["first_rtp"] = at_ms
+        if utterance.attempt is not None:
+            self._history.append(Message(Role.CALLER, utterance.caller_text))
+            self._record.answered(utterance.stamps_ms)
+        else:
+            self._record.phrase_began(at_ms)
+        if self._turn.caller is tm.Caller.SILENT:
+            self._ear.forget()
+        self._step(tm.SpeechBegan(at_ms))
+
+    def _speech_ended(self, at_ms: int) -> None:
+        utterance = self._spoken
+        if utterance is not None:
+            self._told(utterance, utterance.text or self._mouth.heard_text(), is_interrupted=False)
+        self._spoken = None
+        self._step(tm.SpeechEnded(at_ms))
+
+    def _told(self, utterance: Utterance, text: str, *, is_interrupted: bool) -> None:
+        """Note what the caller really heard."""
+        if not text:
+            return
+        self._history.append(Message(Role.AGENT, text))
+        self._record.spoken(text, is_interrupted=is_interrupted)
+
+    # --- actions ---
+
+    def _step(self, event: tm.Event) -> None:
+        self._turn, actions = tm.step(self._turn, event, self._parts.rules)
+        for action in actions:
+            self._log.debug("turn.acted", action=type(action).__name__)
+            self._do(action)
+
+    def _do(self, action: tm.Action) -> None:
+        match action:
+            case tm.Say(phrase, index):
+                self._say(phrase, index)
+            case tm.BeginAttempt(attempt, last_voice_ms):
+                self._begin_attempt(attempt, last_voice_ms)
+            case tm.PrepareReply(_, text):
+                self._prepare_reply(text)
+            case tm.DropAttempt():
+                self._drop_prepared()
+            case tm.Commit(_, text):
+                self._commit(text)
+            case tm.ForgetTurn():
+                self._drop_prepared()
+                self._ear.forget()
+            case tm.HoldSpeech():
+                self._mouth.hold()
+            case tm.ResumeSpeech():
+                self._mouth.resume()
+            case tm.DropSpeech():
+                self._stop_speaking()
+            case tm.Judge(attempt):
+                self._new_utterance(attempt)
+                assert self._prepared is not None
+                self._ear.transcribe(attempt, self._prepared.is_cancelled, is_final=False)
+            case tm.HangUp():
+                self._hang_up()
+
+    def _new_utterance(self, attempt: int | None) -> Utterance:
+        self._drop_prepared()
+        self._utterances += 1
+        self._prepared = Utterance(self._utterances, attempt)
+        return self._prepared
+
+    def _begin_attempt(self, attempt: int, last_voice_ms: int) -> None:
+        utterance = self._new_utterance(attempt)
+        utterance.stamps_ms["speech_end"] = last_voice_ms
+        utterance.stamp("pause")
+        self._ear.transcribe(attempt, utterance.is_cancelled, is_final=True)
+        self._ear.score_end(attempt, utterance.is_cancelled)
+
+    def _stamp(self, name: str) -> None:
+        if self._prepared is not None:
+            self._prepared.stamp(name)
+
+    def _prepare_reply(self, text: str) -> None:
+        utterance = self._prepared
+        assert utterance is not None
+        assert utterance.attempt is not None
+        utterance.caller_text = text
+        if is_farewell(text):
+            self._speaker.say(utterance, self._parts.persona.goodbye)
+            self._step(tm.ReplyEndsCall(utterance.attempt))
+            return
+        self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
+
+    def _drop_prepared(self) -> None:
+        if self._prepared is not None:
+            self._prepared.cancel()
+            self._prepared = None
+        is_answer = self._spoken is not None and self._spoken.attempt is not None
+        if is_answer and not self._mouth.has_begun:
+            self._stop_speaking()  # committed, not yet audible: as if it had never been
+
+    def _commit(self, text: str) -> None:
+        utterance, self._prepared = self._prepared, None
+        assert utterance is not None
+        utterance.stamp("commit")
+        self._record.heard(text)
+        self._play(utterance)
+
+    def _play(self, utterance: Utterance) -> None:
+        if self._mouth.is_active:
+            self._stop_speaking()
+        self._spoken = utterance
+        utterance.is_committed = True
+        self._mouth.begin()
+        for sound in utterance.sounds:
+            self._mouth.add(sound.pcm, sound.text, sound.pause_before_ms)
+        if utterance.is_complete:
+            self._mouth.finish()
+
+    def _say(self, phrase: tm.Phrase, index: int) -> None:
+        persona = self._parts.persona
+        text = {
+            tm.Phrase.GREETING: persona.greeting,
+            tm.Phrase.APOLOGY: persona.apology,
+            tm.Phrase.GOODBYE: persona.goodbye,
+            tm.Phrase.NO_INPUT: persona.no_input.prompts[index],
+        }[phrase]
+        utterance = self._new_utterance(None)
+        self._prepared = None
+        self._play(utterance)
+        self._speaker.say(utterance, text)
+
+    def _stop_speaking(self) -> None:
+        utterance, self._spoken = self._spoken, None
+        heard = self._mouth.drop()
+        if utterance is not None:
+            utterance.cancel()
+            if heard:
+                self._told(utterance, heard, is_interrupted=True)
+
+    def _hang_up(self) -> None:
+        self._has_hung_up = True
+        self._line.hang_up()

@@ -1,0 +1,473 @@
+"""Whose turn it is: one pure state machine for a call. The time is in the events.
+
+::
+
+    caller   SILENT ──voice──▶ SPEAKING ──pause──▶ PAUSING ──commit──▶ SILENT
+                                   ▲──────voice──────┘
+    agent    IDLE ──commit──▶ THINKING ──first sound──▶ SPEAKING ──end──▶ IDLE
+                                   voice ──▶ HELD ──words──▶ IDLE
+                                              └──no words──▶ SPEAKING
+
+During a pause the reply is prepared before anybody knows whether the turn is over (an *attempt*). If the
+caller goes on, the attempt is dropped; when the silence has lasted long enough, it is committed. A late
+or repeated event is ignored: the world is late, that is no fault.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from sipagent.call.endpointing import CommitDelays, commit_delay_ms, is_backchannel
+
+
+class Caller(Enum):
+    """The caller's side."""
+
+    SILENT = "silent"
+    SPEAKING = "speaking"
+    PAUSING = "pausing"
+
+
+class Agent(Enum):
+    """The agent's side."""
+
+    IDLE = "idle"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    HELD = "held"
+
+
+class Phrase(Enum):
+    """Sentences the program says by itself."""
+
+    GREETING = "greeting"
+    NO_INPUT = "no_input"
+    APOLOGY = "apology"
+    GOODBYE = "goodbye"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRules:
+    """What the operator may set."""
+
+    pause_ms: int = 180
+    delays: CommitDelays = field(default_factory=CommitDelays)
+    has_end_model: bool = True
+    barge_in: bool = True
+    min_voice_ms: int = 160
+    """Voice over the agent that makes it fall silent."""
+    verdict_ms: int = 700
+    backchannels: frozenset[str] = frozenset()
+    no_input_after_ms: int = 8000
+    no_input_prompts: int = 2
+    max_failures: int = 2
+    """Failed turns in a row after which the agent says goodbye."""
+    thinking_limit_ms: int = 12_000
+    """Silence of the agent's own making that counts as a failure."""
+
+
+# --- events ---
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    now_ms: int
+    greeting_interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStarted:
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStopped:
+    """``last_voice_ms``: when the last voiced sample was heard."""
+
+    last_voice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextHeard:
+    """The text of the turn so far, from an attempt or from a judgement."""
+
+    attempt: int
+    text: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndScored:
+    attempt: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """An engine failed or came too late."""
+
+    attempt: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEndsCall:
+    """The reply of this attempt takes leave."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """The first sample of the agent's utterance has gone out."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The last sample has, and nothing is to follow."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndWanted:
+    """Say goodbye and hang up: time is up, or the program stops."""
+
+    now_ms: int
+
+
+Event = (
+    CallStarted
+    | VoiceStarted
+    | VoiceStopped
+    | Tick
+    | TextHeard
+    | EndScored
+    | AttemptFailed
+    | ReplyEndsCall
+    | SpeechBegan
+    | SpeechEnded
+    | EndWanted
+)
+
+# --- actions ---
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say a phrase of the program's own. ``index`` counts the no-input prompts."""
+
+    phrase: Phrase
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAttempt:
+    """Finish the text, score the end of the turn."""
+
+    attempt: int
+    last_voice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReply:
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropAttempt:
+    """Cancel its jobs; the turn's sound and text stay."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The attempt's reply is the agent's next utterance: play it, now or as it comes."""
+
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetTurn:
+    """What was heard is not for us (noise, a backchannel): empty the ear."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSpeech:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeSpeech:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class DropSpeech:
+    """The rest of the utterance will never be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Get the text of what is being said over the agent."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    pass
+
+
+Action = (
+    Say
+    | BeginAttempt
+    | PrepareReply
+    | DropAttempt
+    | Commit
+    | ForgetTurn
+    | HoldSpeech
+    | ResumeSpeech
+    | DropSpeech
+    | Judge
+    | HangUp
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The whole state."""
+
+    caller: Caller = Caller.SILENT
+    agent: Agent = Agent.IDLE
+    attempt: int = 0
+    """Counts attempts and judgements through the call; a result with another number is late."""
+    last_voice_ms: int = 0
+    is_voiced: bool = False
+    """Between VoiceStarted and VoiceStopped."""
+    run_since_ms: int = 0
+    """When the voice last began."""
+    voice_since_ms: int = 0
+    """When the caller began to speak over the agent, or was last judged."""
+    text: str | None = None
+    score: float | None = None
+    has_failed: bool = False
+    is_interruptible: bool = True
+    idle_since_ms: int = 0
+    """Since when the agent has had nothing to say, or has been thinking."""
+    prompts_said: int = 0
+    failures: int = 0
+    is_judging: bool = False
+    ends_call: bool = False
+    """Hang up when the utterance has ended, unless the caller interrupts it."""
+    is_closing: bool = False
+    """The last utterance; nothing the caller does changes it."""
+
+
+def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action, ...]]:
+    """Advance the machine. The caller performs the actions in order."""
+    actions: list[Action] = []
+    if turn.is_closing and not isinstance(event, SpeechBegan | SpeechEnded):
+        return turn, ()  # the goodbye is bounded by its own sound; the session hangs up if there is none
+    match event:
+        case CallStarted(now_ms, interruptible):
+            turn = replace(turn, agent=Agent.THINKING, is_interruptible=interruptible, idle_since_ms=now_ms)
+            actions.append(Say(Phrase.GREETING))
+        case VoiceStarted(now_ms):
+            turn = _voice_started(turn, now_ms, rules, actions)
+        case VoiceStopped(last_voice_ms):
+            turn = replace(turn, is_voiced=False, last_voice_ms=last_voice_ms)
+        case Tick(now_ms):
+            turn = _tick(turn, now_ms, rules, actions)
+        case TextHeard(attempt, text, now_ms) if attempt == turn.attempt:
+            turn = _text_heard(turn, text, now_ms, rules, actions)
+        case EndScored(attempt, score) if attempt == turn.attempt and turn.caller is Caller.PAUSING:
+            turn = replace(turn, score=score)
+        case AttemptFailed(attempt, now_ms) if attempt == turn.attempt:
+            turn = _failed(turn, now_ms, rules, actions)
+        case ReplyEndsCall(attempt) if attempt == turn.attempt:
+            turn = replace(turn, ends_call=True)
+        case SpeechBegan():
+            if turn.agent is Agent.THINKING:
+                turn = replace(turn, agent=Agent.SPEAKING)
+        case SpeechEnded(now_ms):
+            turn = _speech_ended(turn, now_ms, actions)
+        case EndWanted():
+            turn = _close(turn, actions)
+    return turn, tuple(actions)
+
+
+def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    if turn.caller is Caller.PAUSING:
+        actions.append(DropAttempt(turn.attempt))
+        turn = replace(
+            turn, attempt=turn.attempt + 1, text=None, score=None, has_failed=False, ends_call=False
+        )
+    elif turn.caller is Caller.SILENT and turn.agent is Agent.THINKING and turn.text is not None:
+        # committed too early: nothing was audible yet, so the turn simply goes on
+        actions.append(DropAttempt(turn.attempt))
+        turn = replace(turn, agent=Agent.IDLE, attempt=turn.attempt + 1, text=None, ends_call=False)
+    since_ms = turn.voice_since_ms if turn.caller is Caller.SPEAKING else now_ms
+    turn = replace(
+        turn, caller=Caller.SPEAKING, is_voiced=True, voice_since_ms=since_ms, last_voice_ms=now_ms
+    )
+    return replace(turn, run_since_ms=now_ms)
+
+
+def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    silent_ms = now_ms - turn.last_voice_ms
+    if turn.agent is Agent.THINKING and now_ms - turn.idle_since_ms >= rules.thinking_limit_ms:
+        return _failed(turn, now_ms, rules, actions)
+    if turn.caller is Caller.SPEAKING and not turn.is_voiced and silent_ms >= rules.pause_ms:
+        attempt = turn.attempt + 1
+        actions.append(BeginAttempt(attempt, turn.last_voice_ms))
+        return replace(
+            turn,
+            caller=Caller.PAUSING,
+            attempt=attempt,
+            text=None,
+            score=None,
+            has_failed=False,
+            is_judging=False,
+        )
+    if turn.caller is Caller.SPEAKING and turn.is_interruptible and rules.barge_in:
+        if (
+            turn.agent is Agent.SPEAKING
+            and turn.is_voiced
+            and now_ms - turn.run_since_ms >= rules.min_voice_ms
+        ):
+            actions.append(HoldSpeech())
+            return replace(turn, agent=Agent.HELD)
+        is_due = now_ms - turn.voice_since_ms >= rules.verdict_ms
+        if turn.agent is Agent.HELD and not turn.is_judging and is_due:
+            actions.append(Judge(turn.attempt + 1))
+            return replace(turn, attempt=turn.attempt + 1, is_judging=True)
+    if turn.caller is Caller.PAUSING and turn.agent is Agent.IDLE:
+        return _maybe_commit(turn, silent_ms, now_ms, rules, actions)
+    is_quiet = turn.caller is Caller.SILENT and turn.agent is Agent.IDLE
+    if is_quiet and now_ms - max(turn.idle_since_ms, turn.last_voice_ms) >= rules.no_input_after_ms:
+        return _prompt_again(turn, now_ms, rules, actions)
+    return turn
+
+
+def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    if turn.has_failed:
+        return _apologise(turn, now_ms, rules, actions)
+    if turn.text is None or silent_ms < commit_delay_ms(turn.text, turn.score, rules.delays):
+        return turn
+    actions.append(Commit(turn.attempt, turn.text))
+    return replace(
+        turn,
+        caller=Caller.SILENT,
+        agent=Agent.THINKING,
+        is_interruptible=True,
+        prompts_said=0,
+        idle_since_ms=now_ms,
+    )
+
+
+def _text_heard(turn: Turn, text: str, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    is_over_agent = turn.agent in (Agent.SPEAKING, Agent.HELD)
+    is_nothing = is_backchannel(text, rules.backchannels) if is_over_agent else not text.strip()
+    if is_nothing:
+        if turn.agent is Agent.HELD:
+            actions.append(ResumeSpeech())
+            turn = replace(turn, agent=Agent.SPEAKING)
+        if turn.is_judging:
+            return replace(turn, is_judging=False, voice_since_ms=now_ms)
+        actions.append(ForgetTurn())
+        return replace(turn, caller=Caller.SILENT, text=None, score=None)
+    if is_over_agent and turn.is_interruptible and rules.barge_in:
+        actions.append(DropSpeech())
+        turn = replace(turn, agent=Agent.IDLE, ends_call=False, idle_since_ms=now_ms)
+    if turn.is_judging:
+        return replace(turn, is_judging=False)
+    actions.append(PrepareReply(turn.attempt, text))
+    return replace(turn, text=text)
+
+
+def _failed(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    if turn.is_judging:  # without words nobody can tell: go on speaking
+        turn = replace(turn, is_judging=False, voice_since_ms=now_ms)
+        if turn.agent is Agent.HELD:
+            actions.append(ResumeSpeech())
+            turn = replace(turn, agent=Agent.SPEAKING)
+        return turn
+    if turn.agent is Agent.THINKING:
+        return _apologise(turn, now_ms, rules, actions)
+    if turn.agent is Agent.HELD:
+        actions.append(ResumeSpeech())
+        actions.append(ForgetTurn())
+        return replace(turn, agent=Agent.SPEAKING, caller=Caller.SILENT)
+    return replace(turn, has_failed=True)
+
+
+def _apologise(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    actions.append(DropAttempt(turn.attempt))
+    actions.append(ForgetTurn())
+    turn = replace(
+        turn,
+        caller=Caller.SILENT,
+        agent=Agent.THINKING,
+        attempt=turn.attempt + 1,
+        text=None,
+        has_failed=False,
+        failures=turn.failures + 1,
+        idle_since_ms=now_ms,
+        is_interruptible=True,
+    )
+    if turn.failures >= rules.max_failures:
+        return _close(turn, actions)
+    actions.append(Say(Phrase.APOLOGY))
+    return turn
+
+
+def _prompt_again(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    actions.append(Say(Phrase.NO_INPUT, turn.prompts_said))
+    said = turn.prompts_said + 1
+    return replace(
+        turn,
+        agent=Agent.THINKING,
+        prompts_said=said,
+        idle_since_ms=now_ms,
+        text=None,
+        is_interruptible=True,
+        ends_call=said >= rules.no_input_prompts,
+    )
+
+
+def _speech_ended(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
+    if turn.agent not in (Agent.SPEAKING, Agent.THINKING):
+        return turn
+    if turn.ends_call or turn.is_closing:
+        actions.append(HangUp())
+        return replace(turn, agent=Agent.IDLE, is_closing=True)
+    failures = turn.failures if turn.text is None else 0
+    return replace(turn, agent=Agent.IDLE, idle_since_ms=now_ms, is_interruptible=True, failures=failures)
+
+
+def _close(turn: Turn, actions: list[Action]) -> Turn:
+    actions.append(DropAttempt(turn.attempt))
+    if turn.agent in (Agent.SPEAKING, Agent.HELD):
+        actions.append(DropSpeech())
+    actions.append(Say(Phrase.GOODBYE))
+    return replace(turn, agent=Agent.THINKING, is_closing=True, attempt=turn.attempt + 1)
+
+
+def run(turn: Turn, events: Iterator[Event], rules: TurnRules) -> tuple[Turn, list[Action]]:
+    """Feed several events; the actions of all of them."""
+    done: list[Action] = []
+    for event in events:
+        turn, actions = step(turn, event, rules)
+        done += actions
+    return turn, done

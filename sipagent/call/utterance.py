@@ -1,0 +1,161 @@
+"""What the agent is about to say: prepared on the lanes, collected by the call, committed or dropped."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sipagent.brain.clauses import ClauseSplitter
+from sipagent.brain.spoken import speakable
+from sipagent.brain.types import Conversation, Message, SamplingLimits
+from sipagent.call.work import Lane, Priority
+from sipagent.errors import EngineError
+from sipagent.speech.phrases import PhraseCache
+from sipagent.speech.shaping import pause_after_ms
+from sipagent.units import Pcm16, monotonic_ms
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPrepared:
+    """A piece of an utterance's sound and the text it says."""
+
+    utterance_id: int
+    pcm: Pcm16
+    text: str
+    pause_before_ms: int = 0
+    """Natural gap to what was said before, where that is still being said."""
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceComplete:
+    """All of its sound has been prepared. ``text``: what the model wrote, or the phrase."""
+
+    utterance_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceFailed:
+    """An engine failed; what was prepared before may still be said."""
+
+    utterance_id: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Utterance:
+    """One utterance of the agent, as its call sees it. Call thread, but for ``cancel`` and ``stamp``."""
+
+    utterance_id: int
+    attempt: int | None
+    """The caller's attempt that it answers; None for the program's own phrases."""
+    caller_text: str = ""
+    sounds: list[SoundPrepared] = field(default_factory=list)
+    text: str = ""
+    is_complete: bool = False
+    is_committed: bool = False
+    stamps_ms: dict[str, int] = field(default_factory=dict)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Its jobs stop within one token or chunk."""
+        self._cancelled.set()
+
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def stamp(self, name: str) -> None:
+        """Note when a stage was first reached."""
+        self.stamps_ms.setdefault(name, monotonic_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingEngines:
+    """What speaking needs, shared by all calls with the same voice."""
+
+    phrases: PhraseCache
+    reply_lane: Lane
+    tts_lane: Lane
+
+
+class Speaker:
+    """Prepares one call's utterances: model → clauses → voice. Answers through ``post``."""
+
+    def __init__(
+        self,
+        engines: SpeakingEngines,
+        conversation: Conversation,
+        limits: SamplingLimits,
+        post: Callable[[object], None],
+    ) -> None:
+        self._engines = engines
+        self._conversation = conversation
+        self._limits = limits
+        self._post = post
+
+    def say(self, utterance: Utterance, text: str) -> None:
+        """Prepare a phrase. Where its sound is cached it is there before this returns."""
+        pcm = self._engines.phrases.lookup(text)
+        if pcm is not None:
+            utterance.stamp("tts_first_pcm")
+            self._post(SoundPrepared(utterance.utterance_id, pcm, text))
+            self._post(UtteranceComplete(utterance.utterance_id, text))
+        else:
+            self._synthesize(utterance, text, before="")
+            self._complete(utterance, text)
+
+    def reply(self, utterance: Utterance, history: Sequence[Message]) -> None:
+        """Prepare the model's answer to ``history``, which ends with the caller's message."""
+
+        def job() -> None:
+            splitter = ClauseSplitter()
+            written: list[str] = []
+            before = ""
+            try:
+                for piece in self._conversation.reply(history, self._limits, utterance.is_cancelled):
+                    utterance.stamp("llm_first_token")
+                    written.append(piece)
+                    for clause in splitter.push(piece):
+                        before = self._clause(utterance, clause, before)
+                for clause in splitter.flush():
+                    before = self._clause(utterance, clause, before)
+            except EngineError as error:
+                self._post(UtteranceFailed(utterance.utterance_id, str(error)))
+                return
+            if not before:
+                self._post(UtteranceFailed(utterance.utterance_id, "llm: the reply has nothing to say"))
+                return
+            self._complete(utterance, "".join(written).strip())
+
+        self._engines.reply_lane.submit(job, priority=Priority.FIRST_CLAUSE, cancelled=utterance.is_cancelled)
+
+    def _clause(self, utterance: Utterance, clause: str, before: str) -> str:
+        """Hand a clause to the voice; the last one that was handed over."""
+        if not speakable(clause):
+            return before
+        utterance.stamp("first_clause")
+        self._synthesize(utterance, clause, before)
+        return clause
+
+    def _synthesize(self, utterance: Utterance, text: str, before: str) -> None:
+        """:param before: the clause before this one, empty for the first."""
+
+        def job() -> None:
+            pause_ms = pause_after_ms(before) if before else 0
+            try:
+                for pcm in self._engines.phrases.speak(text, utterance.is_cancelled):
+                    utterance.stamp("tts_first_pcm")
+                    self._post(SoundPrepared(utterance.utterance_id, pcm, text, pause_ms))
+                    pause_ms = 0
+            except EngineError as error:
+                self._post(UtteranceFailed(utterance.utterance_id, str(error)))
+
+        priority = Priority.TAIL if before else Priority.FIRST_CLAUSE
+        self._engines.tts_lane.submit(job, priority=priority, cancelled=utterance.is_cancelled)
+
+    def _complete(self, utterance: Utterance, text: str) -> None:
+        """Say so behind the last clause: the lane keeps the order of equal priorities."""
+
+        def job() -> None:
+            self._post(UtteranceComplete(utterance.utterance_id, text))
+
+        self._engines.tts_lane.submit(job, priority=Priority.TAIL, cancelled=utterance.is_cancelled)

@@ -1,0 +1,77 @@
+"""Lanes: a few fixed threads that the engines' jobs go through, the most urgent first."""
+
+import itertools
+import queue
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+
+import structlog
+
+from sipagent.errors import JobCancelled
+from sipagent.speech.types import Cancelled
+from sipagent.units import monotonic_ms
+
+
+class Priority(IntEnum):
+    """What waits for whom. Equal ones keep their order."""
+
+    FIRST_CLAUSE = 0
+    """A caller is waiting in silence."""
+    SPECULATION = 1
+    """A caller may be about to wait."""
+    TAIL = 2
+    """More of what is being said already."""
+    BACKGROUND = 3
+
+
+Job = Callable[[], None]
+
+
+class Lane:
+    """A priority queue and its threads. ``start`` and ``close`` once each."""
+
+    def __init__(self, name: str, threads: int, log: structlog.stdlib.BoundLogger) -> None:
+        self._name = name
+        self._log = log
+        self._jobs: queue.PriorityQueue[tuple[int, int, int, Cancelled, Job | None]] = queue.PriorityQueue()
+        self._order = itertools.count()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(threads)
+        ]
+        self.longest_wait_ms = 0
+
+    def __repr__(self) -> str:
+        return f"Lane({self._name}, waiting={self._jobs.qsize()}, longest_wait_ms={self.longest_wait_ms})"
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job, *, priority: Priority, cancelled: Cancelled) -> None:
+        """Queue a job; if ``cancelled()`` is true when its turn comes it is not begun."""
+        self._jobs.put((int(priority), next(self._order), monotonic_ms(), cancelled, job))
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Finish the running jobs, forget the waiting ones."""
+        for _ in self._threads:
+            self._jobs.put((-1, next(self._order), monotonic_ms(), lambda: False, None))
+        for thread in self._threads:
+            thread.join(timeout_s)
+            if thread.is_alive():
+                self._log.error("lane.stop_timed_out", lane=self._name)
+
+    def _work(self) -> None:
+        while True:
+            _, _, queued_ms, cancelled, job = self._jobs.get()
+            if job is None:
+                return
+            if cancelled():
+                continue
+            self.longest_wait_ms = max(self.longest_wait_ms, monotonic_ms() - queued_ms)
+            try:
+                job()
+            except JobCancelled:
+                pass
+            except Exception:  # a job tells its call about engine errors itself; this is ours
+                self._log.exception("lane.job_failed", lane=self._name)

@@ -1,0 +1,261 @@
+"""The turn machine, by script: events in, actions and state out."""
+
+import pytest
+
+from sipagent.call import turn as tm
+from sipagent.call.endpointing import CommitDelays, commit_delay_ms, is_backchannel, is_farewell, is_unfinished
+
+pytestmark = pytest.mark.unit
+
+RULES = tm.TurnRules(
+    pause_ms=180,
+    delays=CommitDelays(300, 700, 1600),
+    min_voice_ms=160,
+    verdict_ms=700,
+    backchannels=frozenset({"mm-hm", "okay", "yeah"}),
+    no_input_after_ms=8000,
+    no_input_prompts=2,
+)
+
+
+class Script:
+    """Runs events and collects actions, with shorthands for what happens often."""
+
+    def __init__(self, rules: tm.TurnRules = RULES) -> None:
+        self.rules = rules
+        self.turn = tm.Turn()
+        self.actions: list[tm.Action] = []
+
+    def __call__(self, *events: tm.Event) -> list[tm.Action]:
+        done: list[tm.Action] = []
+        for event in events:
+            self.turn, actions = tm.step(self.turn, event, self.rules)
+            done += actions
+        self.actions += done
+        return done
+
+    def greeted(self) -> "Script":
+        self(tm.CallStarted(0), tm.SpeechBegan(20), tm.SpeechEnded(1000))
+        return self
+
+    def spoke(self, start_ms: int, end_ms: int) -> list[tm.Action]:
+        """The caller speaks and pauses long enough for an attempt."""
+        return self(tm.VoiceStarted(start_ms), tm.VoiceStopped(end_ms), tm.Tick(end_ms + 180))
+
+    def heard(self, text: str, now_ms: int, score: float | None = 0.9) -> list[tm.Action]:
+        """The attempt's engines answer."""
+        done = self(tm.TextHeard(self.turn.attempt, text, now_ms))
+        if score is not None:
+            done += self(tm.EndScored(self.turn.attempt, score))
+        return done
+
+    def agent_speaks(self) -> "Script":
+        """Greeted, one turn answered, the agent's reply is playing since 4000."""
+        self.greeted().spoke(2000, 3000)
+        self.heard("what are your hours", 3300)
+        self(tm.Tick(3310), tm.SpeechBegan(4000))
+        assert self.turn.agent is tm.Agent.SPEAKING
+        return self
+
+
+def test_greeting_is_said_first() -> None:
+    script = Script()
+    assert script(tm.CallStarted(0)) == [tm.Say(tm.Phrase.GREETING)]
+    script(tm.SpeechBegan(20))
+    assert script.turn.agent is tm.Agent.SPEAKING
+    script(tm.SpeechEnded(1000))
+    assert script.turn.agent.value == "idle"
+
+
+def test_pause_begins_an_attempt_but_no_answer() -> None:
+    script = Script().greeted()
+    assert script(tm.VoiceStarted(2000), tm.Tick(2500), tm.VoiceStopped(3000), tm.Tick(3179)) == []
+    assert script(tm.Tick(3180)) == [tm.BeginAttempt(1, 3000)]
+    assert script.heard("what are your hours", 3250) == [tm.PrepareReply(1, "what are your hours")]
+    assert script(tm.Tick(3299)) == []
+    assert script(tm.Tick(3300)) == [tm.Commit(1, "what are your hours")]
+
+
+def test_long_voice_is_no_pause() -> None:
+    script = Script().greeted()
+    assert script(tm.VoiceStarted(2000), *(tm.Tick(now) for now in range(2000, 9000, 10))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "delay_ms"),
+    [
+        ("what are your hours", 0.9, 300),
+        ("what are your hours", 0.2, 700),
+        ("what are your hours", None, 700),
+        ("I would like to", 0.9, 1600),
+        ("my number is", 0.9, 1600),
+        ("Tuesday and", 0.9, 1600),
+    ],
+)
+def test_commit_waits_by_words_and_score(text: str, score: float | None, delay_ms: int) -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    script.heard(text, 3200, score)
+    assert not any(isinstance(a, tm.Commit) for a in script(tm.Tick(3000 + delay_ms - 1)))
+    assert script(tm.Tick(3000 + delay_ms)) == [tm.Commit(1, text)]
+    assert commit_delay_ms(text, score, RULES.delays) == delay_ms
+
+
+def test_text_that_comes_late_commits_at_once() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    assert script(tm.Tick(5000)) == []
+    script.heard("hello there", 5100)
+    assert script(tm.Tick(5110)) == [tm.Commit(1, "hello there")]
+
+
+def test_caller_who_goes_on_drops_the_attempt() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    script.heard("my number is", 3200)
+    assert script(tm.VoiceStarted(3400)) == [tm.DropAttempt(1)]
+    assert script(tm.TextHeard(1, "late", 3450)) == []
+    assert script(tm.VoiceStopped(5000), tm.Tick(5180)) == [tm.BeginAttempt(3, 5000)]
+
+
+def test_voice_before_the_first_sound_takes_the_commit_back() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    script.heard("hello", 3200)
+    script(tm.Tick(3300))
+    assert script.turn.agent is tm.Agent.THINKING
+    assert script(tm.VoiceStarted(3400)) == [tm.DropAttempt(1)]
+    assert (script.turn.agent, script.turn.caller) == (tm.Agent.IDLE, tm.Caller.SPEAKING)
+
+
+def test_noise_without_words_is_forgotten() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 2300)
+    assert script.heard("", 2600, None) == [tm.ForgetTurn()]
+    assert script.turn.caller is tm.Caller.SILENT
+
+
+def test_short_sound_does_not_hold_the_agent() -> None:
+    script = Script().agent_speaks()
+    assert script(tm.VoiceStarted(5000), tm.Tick(5150), tm.VoiceStopped(5155), tm.Tick(5170)) == []
+
+
+def test_barge_in_holds_then_words_yield() -> None:
+    script = Script().agent_speaks()
+    assert script(tm.VoiceStarted(5000), tm.Tick(5160)) == [tm.HoldSpeech()]
+    judged = script(tm.Tick(5700))
+    assert judged == [tm.Judge(script.turn.attempt)]
+    assert script(tm.TextHeard(script.turn.attempt, "wait a moment", 5850)) == [tm.DropSpeech()]
+    assert script.turn.agent is tm.Agent.IDLE
+    attempt = script.turn.attempt + 1
+    assert script(tm.VoiceStopped(6000), tm.Tick(6180)) == [tm.BeginAttempt(attempt, 6000)]
+
+
+@pytest.mark.parametrize("text", ["mm-hm", "Okay.", "yeah, okay", ""])
+def test_backchannel_lets_the_agent_go_on(text: str) -> None:
+    script = Script().agent_speaks()
+    script(tm.VoiceStarted(5000), tm.Tick(5160), tm.VoiceStopped(5400), tm.Tick(5580))
+    assert script.heard(text, 5700) == [tm.ResumeSpeech(), tm.ForgetTurn()]
+    assert (script.turn.agent, script.turn.caller) == (tm.Agent.SPEAKING, tm.Caller.SILENT)
+
+
+def test_short_interruption_with_words_is_answered() -> None:
+    script = Script().agent_speaks()
+    script(tm.VoiceStarted(5000), tm.Tick(5160), tm.VoiceStopped(5400), tm.Tick(5580))
+    attempt = script.turn.attempt
+    assert script.heard("stop", 5700) == [tm.DropSpeech(), tm.PrepareReply(attempt, "stop")]
+    assert script(tm.Tick(5700)) == [tm.Commit(attempt, "stop")]
+
+
+def test_long_noise_over_the_agent_is_judged_again_and_again() -> None:
+    script = Script().agent_speaks()
+    script(tm.VoiceStarted(5000), tm.Tick(5160), tm.Tick(5700))
+    assert script(tm.TextHeard(script.turn.attempt, "", 5800)) == [tm.ResumeSpeech()]
+    assert script(tm.Tick(5810)) == [tm.HoldSpeech()]
+    assert script(tm.Tick(6500)) == [tm.Judge(script.turn.attempt)]
+
+
+def test_uninterruptible_greeting_plays_on_and_the_caller_is_answered_after_it() -> None:
+    script = Script()
+    script(tm.CallStarted(0, greeting_interruptible=False), tm.SpeechBegan(20))
+    assert script(tm.VoiceStarted(500), tm.Tick(700), tm.Tick(1500)) == []
+    script(tm.VoiceStopped(1600), tm.Tick(1780))
+    assert script.heard("are you open", 1900) == [tm.PrepareReply(1, "are you open")]
+    assert script(tm.Tick(2500)) == []
+    assert script(tm.SpeechEnded(3000), tm.Tick(3010)) == [tm.Commit(1, "are you open")]
+
+
+def test_silence_is_prompted_twice_then_the_agent_hangs_up() -> None:
+    script = Script().greeted()
+    assert script(tm.Tick(8999)) == []
+    assert script(tm.Tick(9000)) == [tm.Say(tm.Phrase.NO_INPUT, 0)]
+    script(tm.SpeechBegan(9050), tm.SpeechEnded(10000))
+    assert script(tm.Tick(18000)) == [tm.Say(tm.Phrase.NO_INPUT, 1)]
+    assert script(tm.SpeechBegan(18050), tm.SpeechEnded(20000)) == [tm.HangUp()]
+
+
+def test_an_answer_resets_the_count_of_prompts() -> None:
+    script = Script().greeted()
+    script(tm.Tick(9000), tm.SpeechBegan(9050), tm.SpeechEnded(10000))
+    script.spoke(11000, 12000)
+    script.heard("yes I am", 12200)
+    script(tm.Tick(12300), tm.SpeechBegan(12400), tm.SpeechEnded(14000))
+    assert script(tm.Tick(22000)) == [tm.Say(tm.Phrase.NO_INPUT, 0)]
+
+
+def test_failed_attempt_costs_an_apology_the_second_in_a_row_the_call() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    assert script(tm.AttemptFailed(1, 3200), tm.Tick(3210))[-1] == tm.Say(tm.Phrase.APOLOGY)
+    script(tm.SpeechBegan(3300), tm.SpeechEnded(4000))
+    script.spoke(5000, 6000)
+    done = script(tm.AttemptFailed(script.turn.attempt, 6200), tm.Tick(6210))
+    assert done[-1] == tm.Say(tm.Phrase.GOODBYE)
+    assert script(tm.SpeechBegan(6300), tm.SpeechEnded(7000)) == [tm.HangUp()]
+
+
+def test_silent_engine_counts_as_failed() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    script.heard("hello", 3200)
+    script(tm.Tick(3300))
+    assert script(tm.Tick(3300 + RULES.thinking_limit_ms))[-1] == tm.Say(tm.Phrase.APOLOGY)
+
+
+def test_farewell_hangs_up_after_the_last_word_unless_interrupted() -> None:
+    for is_interrupted in (False, True):
+        script = Script().greeted()
+        script.spoke(2000, 3000)
+        script.heard("thanks, goodbye", 3200)
+        script(tm.ReplyEndsCall(1), tm.Tick(3300), tm.SpeechBegan(3400))
+        if is_interrupted:
+            script(tm.VoiceStarted(3500), tm.Tick(3700), tm.VoiceStopped(3900), tm.Tick(4100))
+            script.heard("one more thing please", 4200)
+            assert tm.HangUp() not in script(tm.Tick(9000))
+        else:
+            assert script(tm.SpeechEnded(4000)) == [tm.HangUp()]
+
+
+def test_end_wanted_says_goodbye_whatever_happens() -> None:
+    script = Script().agent_speaks()
+    done = script(tm.EndWanted(5000))
+    assert done[-2:] == [tm.DropSpeech(), tm.Say(tm.Phrase.GOODBYE)]
+    assert script(tm.VoiceStarted(5100), tm.Tick(5400), tm.EndWanted(5500)) == []
+    assert script(tm.SpeechBegan(5200), tm.SpeechEnded(6000)) == [tm.HangUp()]
+
+
+@pytest.mark.parametrize("text", ["bye", "OK, goodbye!", "Thank you, bye-bye.", "have a nice day"])
+def test_farewells(text: str) -> None:
+    assert is_farewell(text)
+
+
+@pytest.mark.parametrize("text", ["can I buy one", "Hyde Park by night", "hello"])
+def test_no_farewells(text: str) -> None:
+    assert not is_farewell(text)
+
+
+def test_unfinished_and_backchannel() -> None:
+    assert is_unfinished("I would like to...")
+    assert not is_unfinished("I would like to book an appointment.")
+    assert is_backchannel("Mm-hm, okay", frozenset({"mm-hm", "okay"}))
+    assert not is_backchannel("okay but wait", frozenset({"mm-hm", "okay"}))
