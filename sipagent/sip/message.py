@@ -1,0 +1,45 @@
+"""Reading a raw SIP message for what pjsua2 does not hand out. The library has parsed it already."""
+
+import re
+
+_COMPACT = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "v": "via"}
+_URI_USER = re.compile(r"sips?:([^@;>\s]+)@", re.IGNORECASE)
+_TEL_URI = re.compile(r"tel:([^;>\s]+)", re.IGNORECASE)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+
+
+def headers_of(message: str) -> dict[str, str]:
+    """Header fields by lower-case name; the first of several wins, folded lines are joined."""
+    head = message.split("\r\n\r\n", 1)[0]
+    lines = re.sub(r"\r\n[ \t]+", " ", head).split("\r\n")
+    fields: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            key = name.strip().lower()
+            fields.setdefault(_COMPACT.get(key, key), value.strip())
+    return fields
+
+
+def request_uri(message: str) -> str:
+    """The Request-URI of a request, or an empty string."""
+    parts = message.split("\r\n", 1)[0].split(" ")
+    return parts[1] if len(parts) == 3 and parts[2].startswith("SIP/") else ""
+
+
+def user_of(uri: str) -> str:
+    """The user part of a SIP or tel URI (also inside a name-addr), unescaped; empty if it has none."""
+    match = _URI_USER.search(uri) or _TEL_URI.search(uri)
+    if not match:
+        return ""
+    user = match.group(1).split(":", 1)[0].split(";", 1)[0]
+    return _ESCAPE.sub(lambda m: chr(int(m.group(1), 16)), user)
+
+
+def identity_of(value: str) -> str:
+    """Who a From header names: the user part, else the URI without brackets."""
+    user = user_of(value)
+    if user:
+        return user
+    match = re.search(r"<([^>]*)>", value)
+    return (match.group(1) if match else value.split(";", 1)[0]).strip()

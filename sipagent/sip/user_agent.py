@@ -1,0 +1,249 @@
+"""The SIP user agent: one thread that owns every pjsua2 object and every call into the library.
+
+Others post commands to it; library callbacks become events in the calls' mailboxes. The audio itself is
+moved by PJMEDIA's own clock thread (``bridge_port.py``).
+"""
+
+import contextlib
+import gc
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pjsua2 as pj
+import structlog
+
+from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
+from sipagent.config.schema import Config, TrunkConfig, trunk_for
+from sipagent.errors import SipError
+from sipagent.sip import endpoint
+from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
+from sipagent.sip.leg import Leg, SipLine
+from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
+
+_EVENT_WAIT_MS = 10
+_FORBIDDEN, _SERVER_ERROR, _UNAVAILABLE = 403, 500, 503
+
+
+class SipUserAgent:
+    """Listens, registers, takes and ends calls. ``start`` and ``close`` may be called from any thread."""
+
+    def __init__(self, config: Config, desk: CallDesk, log: structlog.stdlib.BoundLogger) -> None:
+        self._config = config
+        self._desk = desk
+        self._log = log
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="sip")
+        self._ready = threading.Event()
+        self._start_error: Exception | None = None
+        self._is_stopping = False
+        self._endpoint: pj.Endpoint | None = None
+        self._accounts: list[pj.Account] = []
+        self._free_ports: list[BridgePort] = []
+        self._ports: list[BridgePort] = []
+        self._legs: dict[Leg, SipLine | None] = {}
+        self.max_calls = 0
+        self.callback_errors: Counter[str] = Counter()
+        self.heartbeat_ms = 0
+
+    def __repr__(self) -> str:
+        return f"SipUserAgent(calls={len(self._legs)}, ports_free={len(self._free_ports)})"
+
+    @property
+    def has_native_audio(self) -> bool:
+        """False where frames pass through the interpreter (an unknown build of pjsua2)."""
+        return all(isinstance(port, NativePort) for port in self._ports)
+
+    def start(self) -> None:
+        """Open the listeners and begin to take calls.
+
+        :raises SipError: a listener cannot be opened, or the library does not start.
+        """
+        self._thread.start()
+        self._ready.wait()
+        if self._start_error is not None:
+            self._thread.join()
+            raise self._start_error
+
+    def post(self, command: Callable[[], None]) -> None:
+        """Run a command on the SIP thread, soon."""
+        self._commands.put(command)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """End what is left of the calls, de-register, close the listeners. Idempotent."""
+        self._is_stopping = True
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                self._log.error("sip.stop_timed_out", waited_s=timeout_s)
+
+    # --- what legs call, on the SIP thread ---
+
+    def leg_ended(self, leg: Leg) -> None:
+        line = self._legs.pop(leg)  # the last reference goes when the callback returns
+        if line is not None:
+            line.detach()
+
+    def port_released(self, port: BridgePort) -> None:
+        port.rings.close()
+        self._free_ports.append(port)
+
+    def count_callback_error(self, where: str, error: Exception) -> None:
+        reason = error.reason if isinstance(error, pj.Error) else repr(error)
+        self.callback_errors[where] += 1
+        self._log.debug("sip.callback_failed", where=where, reason=reason)
+
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        if status // 100 == 2:
+            self._log.info("trunk.registered", trunk=trunk, expires_s=expires_s)
+        else:
+            self._log.warning("trunk.registration_failed", trunk=trunk, status=status, reason=reason)
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        try:
+            self._open()
+        except Exception as error:
+            self._start_error = error if isinstance(error, SipError) else SipError(f"sip: {error!r}")
+            self._ready.set()
+            self._shut()
+            return
+        self._ready.set()
+        library = self._endpoint
+        assert library is not None
+        while not self._is_stopping:
+            self._run_commands()
+            library.libHandleEvents(_EVENT_WAIT_MS)
+            self.heartbeat_ms = time.monotonic_ns() // 1_000_000
+        self._shut()
+
+    def _run_commands(self) -> None:
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                command()
+            except Exception as error:  # one call's command must not stop the others
+                self.count_callback_error("command", error)
+
+    def _open(self) -> None:
+        self._endpoint, self.max_calls = endpoint.open_endpoint(self._config)
+        wanted = self._config.limits.max_calls
+        if isinstance(wanted, int):
+            self.max_calls = min(self.max_calls, wanted)
+        self._ports = [make_port() for _ in range(2 * self.max_calls)]
+        self._free_ports = list(self._ports)
+        endpoint.raise_media_priority()
+        self._accounts = [_Account(self, None)]
+        self._accounts += [_Account(self, trunk) for trunk in self._config.trunks if trunk.register]
+        for account in self._accounts:
+            account.open(self._config)
+        gc.collect()
+        gc.freeze()  # the collector must never run a pjsua2 destructor on another thread
+
+    def _shut(self) -> None:
+        """Hang up, wait for DISCONNECTED, drop objects, destroy, in that order (pjsua2 needs it)."""
+        if self._endpoint is None:
+            return
+        with contextlib.suppress(pj.Error):
+            self._endpoint.hangupAllCalls()
+            deadline = time.monotonic() + 2
+            while self._legs and time.monotonic() < deadline:
+                self._endpoint.libHandleEvents(_EVENT_WAIT_MS)
+        for account in self._accounts:
+            with contextlib.suppress(pj.Error):
+                account.shutdown()
+        self._accounts.clear()
+        for port in self._ports:
+            port.close()
+        gc.collect()
+        with contextlib.suppress(pj.Error):
+            self._endpoint.libDestroy()
+        self._endpoint = None
+
+    # --- incoming calls ---
+
+    def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
+        """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
+        leg = Leg(account, self, library_id)
+        self._legs[leg] = None
+        outcome = self._offer(leg, message, source)
+        if isinstance(outcome, Rejection):
+            self._refuse(leg, outcome, source)
+        else:
+            leg.mailbox = outcome
+
+    def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
+        """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
+        trunk = trunk_for(self._config, source.rsplit(":", 1)[0])
+        if trunk is None:
+            return Rejection(_FORBIDDEN, "no trunk allows this address")
+        if self._is_stopping or not self._free_ports or len(self._legs) > self.max_calls:
+            return Rejection(_UNAVAILABLE, "limits.max_calls", self._config.limits.retry_after_s)
+        headers = headers_of(message)
+        port = self._free_ports.pop()
+        port.rings.open()
+        line = SipLine(leg, port, self)
+        offer = Offer(
+            call_id=headers.get("call-id", ""),
+            trunk=trunk.name,
+            dialled=user_of(request_uri(message)),
+            caller=identity_of(headers.get("from", "")),
+            source=source,
+            headers=headers,
+        )
+        try:
+            outcome = self._desk.offer(offer, line)
+        except Exception as error:  # ours, not the caller's: it must not leave the INVITE unanswered
+            self.count_callback_error("offer", error)
+            outcome = Rejection(_SERVER_ERROR, repr(error))
+        if isinstance(outcome, Rejection):
+            port.rings.close()
+            self._free_ports.append(port)
+        else:
+            leg.port = port
+            self._legs[leg] = line
+        return outcome
+
+    def _refuse(self, leg: Leg, rejection: Rejection, source: str) -> None:
+        operation = pj.CallOpParam(True)
+        operation.statusCode = rejection.status
+        if rejection.retry_after_s is not None:
+            header = pj.SipHeader()
+            header.hName, header.hValue = "Retry-After", str(rejection.retry_after_s)
+            operation.txOption.headers.append(header)
+        self._log.info("call.refused", status=rejection.status, rule=rejection.rule, pii_source=source)
+        leg.has_hung_up = True
+        leg.hangup(operation)
+
+
+class _Account(pj.Account):  # type: ignore[misc]
+    """A SIP identity: the local one that takes direct calls, or a trunk's registration."""
+
+    def __init__(self, agent: SipUserAgent, trunk: TrunkConfig | None) -> None:
+        super().__init__()
+        self._agent = agent
+        self._trunk = trunk
+
+    def open(self, config: Config) -> None:
+        """Tell the library about it; a trunk with ``register`` begins to register."""
+        self.create(endpoint.account_config(config, self._trunk), self._trunk is None)
+
+    def onIncomingCall(self, prm: Any) -> None:
+        try:
+            self._agent.take_call(self, prm.callId, prm.rdata.wholeMsg, prm.rdata.srcAddress)
+        except Exception as error:
+            self._agent.count_callback_error("onIncomingCall", error)
+
+    def onRegState(self, prm: Any) -> None:
+        try:
+            assert self._trunk is not None
+            self._agent.registration_changed(self._trunk.name, prm.code, prm.reason, prm.expiration)
+        except Exception as error:
+            self._agent.count_callback_error("onRegState", error)
