@@ -1,0 +1,1 @@
+"""Benchmarks that place real calls and measure from the wire."""

@@ -1,0 +1,102 @@
+"""One agent and many measured calls: what every benchmark that calls is built on."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sipagent.lab.agent_process import AgentOptions, resident_kb
+from sipagent.lab.child import ChildEvent, Events
+from sipagent.lab.conversation import Conversation, join
+from sipagent.lab.place_call import PlacedCall, place_calls
+from sipagent.lab.plan import CallPlan
+from sipagent.lab.run import started_agent, terminating
+
+_STAGGER_S = 0.35
+"""Calls at the same time do not begin in the same instant."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What came of it."""
+
+    ready_ms: float = 0.0
+    resident_mb: float = 0.0
+    """Largest seen after a round of calls, the agent and its workers together."""
+    conversations: list[Conversation] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Calls that were not answered, each with the reason."""
+    rtp_intervals_ms: list[float] = field(default_factory=list)
+    """Between the agent's packets, of all calls, by the kernel's clock at the caller."""
+
+
+def measure_calls(
+    rounds: Sequence[Sequence[CallPlan]], agent: AgentOptions, out_dir: Path, console: Console, *, uri_to: str
+) -> Session:
+    """Start the agent, place the rounds one after the other, the calls of a round at the same time.
+
+    :param rounds: plans whose ``uri`` is still open; ``uri_to`` is dialled.
+    :raises SipAgentError: the agent did not come up, or ended during a call.
+    """
+    session = Session()
+    events: Events = Events()
+    replies = sum(len(plan.lines) for plans in rounds for plan in plans)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with terminating(), started_agent(agent, events, console) as running:
+        session.ready_ms = running.ready_ms
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("turns", total=replies)
+
+            def on_event(event: ChildEvent) -> None:
+                if event.event == "line.answered":
+                    progress.advance(task)
+
+            for index, plans in enumerate(rounds):
+                named = [
+                    (f"call-{index + 1}-{place + 1}", plan.dialling(f"sip:{uri_to}@{running.udp}"))
+                    for place, plan in enumerate(plans)
+                ]
+                calls, agent_events = place_calls(named, events, out_dir, on_event, stagger_s=_STAGGER_S)
+                session.resident_mb = max(session.resident_mb, resident_kb(running.pid) / 1024)
+                for call in calls:
+                    _keep(session, call, agent_events)
+    return session
+
+
+def _keep(session: Session, call: PlacedCall, agent_events: list[ChildEvent]) -> None:
+    if not call.was_answered or call.measured is None:
+        session.failures.append(f"{call.name}: {call.failure}")
+        return
+    session.conversations.append(join(call.measured, _of_call(call, agent_events)))
+    session.rtp_intervals_ms += intervals_of(call.folder / "packets.csv")
+
+
+def _of_call(call: PlacedCall, agent_events: list[ChildEvent]) -> list[ChildEvent]:
+    """The agent's events about one of several calls: those of the call whose answer is nearest in time."""
+    assert call.measured is not None
+    answered_ms = float(call.measured["answered_ms"])
+    starts = {
+        e.facts["call_id"]: abs(float(e.facts["at_ms"]) - answered_ms)
+        for e in agent_events
+        if e.event == "call.answered"
+    } or {
+        e.facts["call_id"]: abs(float(e.facts["at_ms"]) - answered_ms)
+        for e in agent_events
+        if e.event == "call.started"
+    }
+    if not starts:
+        return []
+    call_id = min(starts, key=lambda key: starts[key])
+    return [e for e in agent_events if e.facts.get("call_id") == call_id]
+
+
+def intervals_of(packets_csv: Path) -> list[float]:
+    """Milliseconds between the packets of a call, in the order of their arrival."""
+    with packets_csv.open(newline="") as file:
+        arrivals_ms = [float(row["arrival_ms"]) for row in csv.DictReader(file)]
+    intervals: list[float] = np.diff(arrivals_ms).tolist()
+    return intervals

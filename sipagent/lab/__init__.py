@@ -1,0 +1,1 @@
+"""The laboratory: a softphone of our own, scripted callers, pictures of calls."""
