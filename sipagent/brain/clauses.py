@@ -14,7 +14,7 @@ from itertools import chain
 
 from sipagent.brain.spans import is_inside_span
 
-_FIRST_MIN_WORDS = 2
+_FIRST_MIN_WORDS = 1  # "Yes," is said while the rest is written
 _FIRST_SOFT_WORDS = 6
 _FIRST_WAIT_WORDS = 9
 _FIRST_HARD_WORDS = 14

@@ -69,7 +69,7 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
         self._turn = tm.Turn()
         self._history: list[Message] = []
-        self._ear = Ear(line.audio.from_line, parts.hearing, parts.stream, self.post, log)
+        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log)
         self._mouth = Mouth(line.audio)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
         self._record = CallRecord(log)
@@ -207,7 +207,7 @@ class Session:
             self._log.warning("reply.failed", reason=event.reason)
         if not utterance.sounds and utterance.attempt is not None:
             self._step(tm.AttemptFailed(utterance.attempt, monotonic_ms()))
-        elif utterance.is_committed:
+        if utterance.is_committed and not utterance.is_cancelled():
             self._mouth.finish()
 
     def _speech_began(self, at_ms: int) -> None:
@@ -236,6 +236,7 @@ class Session:
             return
         self._history.append(Message(Role.AGENT, text))
         self._record.spoken(text, is_interrupted=is_interrupted)
+        self._parts.conversation.read_ahead(self._history, "")
 
     # --- actions ---
 
@@ -257,6 +258,8 @@ class Session:
                 self._drop_prepared()
             case tm.Commit(_, text):
                 self._commit(text)
+            case tm.SayFiller():
+                self._say_filler()
             case tm.ForgetTurn():
                 self._drop_prepared()
                 self._ear.forget()
@@ -339,6 +342,12 @@ class Session:
         self._prepared = None
         self._play(utterance)
         self._speaker.say(utterance, text)
+
+    def _say_filler(self) -> None:
+        text = self._parts.persona.one_moment
+        pcm = self._parts.speaking.phrases.lookup(text)
+        if pcm is not None:
+            self._mouth.add(pcm, text)
 
     def _stop_speaking(self) -> None:
         utterance, self._spoken = self._spoken, None

@@ -62,6 +62,8 @@ class TurnRules:
     no_input_prompts: int = 2
     max_failures: int = 2
     """Failed turns in a row after which the agent says goodbye."""
+    filler_after_ms: int = 1_200
+    """Silence behind a commit after which "one moment" is said, at most once a turn."""
     thinking_limit_ms: int = 12_000
     """Silence of the agent's own making that counts as a failure."""
 
@@ -198,6 +200,11 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class SayFiller:
+    """ "One moment", ahead of the reply that is still being prepared."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetTurn:
     """What was heard is not for us (noise, a backchannel): empty the ear."""
 
@@ -235,6 +242,7 @@ Action = (
     | PrepareReply
     | DropAttempt
     | Commit
+    | SayFiller
     | ForgetTurn
     | HoldSpeech
     | ResumeSpeech
@@ -262,6 +270,8 @@ class Turn:
     text: str | None = None
     score: float | None = None
     has_failed: bool = False
+    has_filled: bool = False
+    """The filler of this turn has been said."""
     is_interruptible: bool = True
     idle_since_ms: int = 0
     """Since when the agent has had nothing to say, or has been thinking."""
@@ -301,7 +311,7 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
             if turn.agent is Agent.THINKING:
                 turn = replace(turn, agent=Agent.SPEAKING)
         case SpeechEnded(now_ms):
-            turn = _speech_ended(turn, now_ms, actions)
+            turn = _speech_ended(turn, now_ms, rules, actions)
         case EndWanted():
             turn = _close(turn, actions)
     return turn, tuple(actions)
@@ -328,6 +338,10 @@ def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> T
     silent_ms = now_ms - turn.last_voice_ms
     if turn.agent is Agent.THINKING and now_ms - turn.idle_since_ms >= rules.thinking_limit_ms:
         return _failed(turn, now_ms, rules, actions)
+    is_waiting = turn.agent is Agent.THINKING and turn.text is not None and not turn.has_filled
+    if is_waiting and now_ms - turn.idle_since_ms >= rules.filler_after_ms:
+        actions.append(SayFiller())
+        return replace(turn, has_filled=True)
     if turn.caller is Caller.SPEAKING and not turn.is_voiced and silent_ms >= rules.pause_ms:
         attempt = turn.attempt + 1
         actions.append(BeginAttempt(attempt, turn.last_voice_ms))
@@ -372,6 +386,7 @@ def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, act
         agent=Agent.THINKING,
         is_interruptible=True,
         prompts_said=0,
+        has_filled=False,
         idle_since_ms=now_ms,
     )
 
@@ -446,9 +461,11 @@ def _prompt_again(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Actio
     )
 
 
-def _speech_ended(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
+def _speech_ended(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     if turn.agent not in (Agent.SPEAKING, Agent.THINKING):
         return turn
+    if turn.has_failed and turn.caller is Caller.SILENT and not turn.is_closing:
+        return _apologise(turn, now_ms, rules, actions)  # only the filler was said
     if turn.ends_call or turn.is_closing:
         actions.append(HangUp())
         return replace(turn, agent=Agent.IDLE, is_closing=True)

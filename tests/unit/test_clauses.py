@@ -59,13 +59,13 @@ def test_pieces_do_not_matter(text: str, seed: int) -> None:
 @pytest.mark.parametrize(
     ("text", "clauses"),
     [
-        ("Sure, I can help. What day suits you?", ["Sure, I can help.", "What day suits you?"]),
-        ("Yes, of course. Which day is best?", ["Yes, of course.", "Which day is best?"]),
+        ("Sure, I can help. What day suits you?", ["Sure,", "I can help. What day suits you?"]),
+        ("Yes, of course. Which day is best?", ["Yes,", "of course. Which day is best?"]),
         ("Of course! Let me check. It is free.", ["Of course!", "Let me check. It is free."]),
         ("No.", ["No."]),
         ("", []),
         ("We have time on Friday; shall I book it?", ["We have time on Friday;", "shall I book it?"]),
-        ("Okay—let me look—one moment.", ["Okay—let me look—", "one moment."]),
+        ("Okay—let me look—one moment.", ["Okay—", "let me look—one moment."]),
         ("Dr. Smith is in. Ms. Lee is not in.", ["Dr. Smith is in.", "Ms. Lee is not in."]),
         ("It costs $1,200.50 or 3.5 hours, right?", ["It costs $1,200.50 or 3.5 hours,", "right?"]),
         ("On November 22, 2026 we are closed. Sorry!", ["On November 22, 2026 we are closed.", "Sorry!"]),

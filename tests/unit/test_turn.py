@@ -3,7 +3,13 @@
 import pytest
 
 from sipagent.call import turn as tm
-from sipagent.call.endpointing import CommitDelays, commit_delay_ms, is_backchannel, is_farewell, is_unfinished
+from sipagent.call.endpointing import (
+    CommitDelays,
+    commit_delay_ms,
+    is_backchannel,
+    is_farewell,
+    is_unfinished,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -259,3 +265,24 @@ def test_unfinished_and_backchannel() -> None:
     assert not is_unfinished("I would like to book an appointment.")
     assert is_backchannel("Mm-hm, okay", frozenset({"mm-hm", "okay"}))
     assert not is_backchannel("okay but wait", frozenset({"mm-hm", "okay"}))
+
+
+def test_slow_reply_is_bridged_by_one_filler() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    script.heard("hello", 3200)
+    script(tm.Tick(3300))
+    assert script(tm.Tick(3300 + RULES.filler_after_ms - 1)) == []
+    assert script(tm.Tick(3300 + RULES.filler_after_ms)) == [tm.SayFiller()]
+    assert script(tm.Tick(9000)) == []
+    script(tm.SpeechBegan(4600))
+    assert script.turn.agent is tm.Agent.SPEAKING
+
+
+def test_reply_that_fails_behind_the_filler_costs_an_apology() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    script.heard("hello", 3200)
+    script(tm.Tick(3300), tm.Tick(4500), tm.SpeechBegan(4600))
+    script(tm.AttemptFailed(1, 5000))
+    assert script(tm.SpeechEnded(5400))[-1] == tm.Say(tm.Phrase.APOLOGY)
