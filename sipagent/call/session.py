@@ -16,7 +16,7 @@ import structlog
 from sipagent.brain.types import Conversation, Message, Role, SamplingLimits
 from sipagent.call import turn as tm
 from sipagent.call.ear import Ear, HearingEngines
-from sipagent.call.endpointing import is_farewell
+from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
 from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp
 from sipagent.call.record import CallRecord
@@ -224,11 +224,12 @@ class Session:
         self._step(tm.SpeechBegan(at_ms))
 
     def _speech_ended(self, at_ms: int) -> None:
-        utterance = self._spoken
+        utterance, self._spoken = self._spoken, None
+        text = ""
         if utterance is not None:
-            self._told(utterance, utterance.text or self._mouth.heard_text(), is_interrupted=False)
-        self._spoken = None
-        self._step(tm.SpeechEnded(at_ms))
+            text = utterance.text or self._mouth.heard_text()
+            self._told(utterance, text, is_interrupted=False)
+        self._step(tm.SpeechEnded(at_ms, asked_by(text)))
 
     def _told(self, utterance: Utterance, text: str, *, is_interrupted: bool) -> None:
         """Note what the caller really heard."""

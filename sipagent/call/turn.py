@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from sipagent.call.endpointing import CommitDelays, commit_delay_ms, is_backchannel
+from sipagent.call.endpointing import Asked, CommitDelays, Patience, commit_delay_ms, is_backchannel
 
 
 class Caller(Enum):
@@ -52,7 +52,6 @@ class TurnRules:
 
     pause_ms: int = 180
     delays: CommitDelays = field(default_factory=CommitDelays)
-    has_end_model: bool = True
     barge_in: bool = True
     min_voice_ms: int = 160
     """Voice over the agent that makes it fall silent."""
@@ -136,6 +135,8 @@ class SpeechEnded:
     """The last sample has, and nothing is to follow."""
 
     now_ms: int
+    asked: Asked = Asked.NOTHING
+    """What the utterance asked the caller for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,7 @@ class Turn:
     """When the caller began to speak over the agent, or was last judged."""
     text: str | None = None
     score: float | None = None
+    patience: Patience = field(default_factory=Patience)
     has_failed: bool = False
     has_filled: bool = False
     """The filler of this turn has been said."""
@@ -310,7 +312,8 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
         case SpeechBegan():
             if turn.agent is Agent.THINKING:
                 turn = replace(turn, agent=Agent.SPEAKING)
-        case SpeechEnded(now_ms):
+        case SpeechEnded(now_ms, asked):
+            turn = replace(turn, patience=replace(turn.patience, asked=asked))
             turn = _speech_ended(turn, now_ms, rules, actions)
         case EndWanted():
             turn = _close(turn, actions)
@@ -318,6 +321,8 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
 
 
 def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    if turn.caller is not Caller.SILENT or turn.agent is Agent.THINKING:
+        turn = replace(turn, patience=turn.patience.paused(now_ms - turn.last_voice_ms))
     if turn.caller is Caller.PAUSING:
         actions.append(DropAttempt(turn.attempt))
         turn = replace(
@@ -377,7 +382,7 @@ def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> T
 def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     if turn.has_failed:
         return _apologise(turn, now_ms, rules, actions)
-    if turn.text is None or silent_ms < commit_delay_ms(turn.text, turn.score, rules.delays):
+    if turn.text is None or silent_ms < commit_delay_ms(turn.text, turn.score, rules.delays, turn.patience):
         return turn
     actions.append(Commit(turn.attempt, turn.text))
     return replace(

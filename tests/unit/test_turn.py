@@ -4,7 +4,10 @@ import pytest
 
 from sipagent.call import turn as tm
 from sipagent.call.endpointing import (
+    Asked,
     CommitDelays,
+    Patience,
+    asked_by,
     commit_delay_ms,
     is_backchannel,
     is_farewell,
@@ -41,7 +44,7 @@ class Script:
         return done
 
     def greeted(self) -> "Script":
-        self(tm.CallStarted(0), tm.SpeechBegan(20), tm.SpeechEnded(1000))
+        self(tm.CallStarted(0), tm.SpeechBegan(20), tm.SpeechEnded(1000, Asked.ANYTHING))
         return self
 
     def spoke(self, start_ms: int, end_ms: int) -> list[tm.Action]:
@@ -104,7 +107,6 @@ def test_commit_waits_by_words_and_score(text: str, score: float | None, delay_m
     script.heard(text, 3200, score)
     assert not any(isinstance(a, tm.Commit) for a in script(tm.Tick(3000 + delay_ms - 1)))
     assert script(tm.Tick(3000 + delay_ms)) == [tm.Commit(1, text)]
-    assert commit_delay_ms(text, score, RULES.delays) == delay_ms
 
 
 def test_text_that_comes_late_commits_at_once() -> None:
@@ -262,6 +264,7 @@ def test_no_farewells(text: str) -> None:
 
 def test_unfinished_and_backchannel() -> None:
     assert is_unfinished("I would like to...")
+    assert is_unfinished("I would like to, let me think")
     assert not is_unfinished("I would like to book an appointment.")
     assert is_backchannel("Mm-hm, okay", frozenset({"mm-hm", "okay"}))
     assert not is_backchannel("okay but wait", frozenset({"mm-hm", "okay"}))
@@ -286,3 +289,77 @@ def test_reply_that_fails_behind_the_filler_costs_an_apology() -> None:
     script(tm.Tick(3300), tm.Tick(4500), tm.SpeechBegan(4600))
     script(tm.AttemptFailed(1, 5000))
     assert script(tm.SpeechEnded(5400))[-1] == tm.Say(tm.Phrase.APOLOGY)
+
+
+DELAYS = CommitDelays(300, 700, 1600)
+STORY_MS = 1280
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "score", "delay_ms"),
+    [
+        (Asked.ANYTHING, "What is your address?", 0.9, 300),
+        (Asked.ANYTHING, "Can I talk to a real person, please?", 0.3, 700),
+        (Asked.ANYTHING, "I need to cancel my appointment.", 0.9, 300),
+        (Asked.ANYTHING, "I have had a toothache since yesterday evening.", 0.98, STORY_MS),
+        (Asked.SOMETHING, "I have had a toothache since yesterday evening.", 0.98, 300),
+        (
+            Asked.ANYTHING,
+            "I have had a toothache since Monday, and I was wondering whether somebody could see me today.",
+            0.9,
+            300,
+        ),
+        (Asked.YES_NO, "Yes.", 0.02, 300),
+        (Asked.YES_NO, "No, thank you.", 0.02, 300),
+        (Asked.YES_NO, "No, I would rather come on Thursday.", 0.02, 700),
+        (Asked.ANYTHING, "No, thank you.", 0.02, 700),
+        (Asked.ANYTHING, "My number is 555", 0.99, 1600),
+        (Asked.ANYTHING, "My number is five five five", 0.99, 1600),
+        (Asked.ANYTHING, "My number is 555-0123.", 0.99, 300),
+        (Asked.NUMBER, "five five five, zero one", 0.99, 1600),
+        (Asked.NUMBER, "five five five, zero one two three", 0.99, 300),
+        (Asked.SPELLING, "It's Smyth, S M Y", 0.99, 1600),
+        (Asked.SPELLING, "My name is Sarah Miller.", 0.99, 300),
+        (Asked.NOTHING, "Thank you so much.", 0.99, 300),
+    ],
+)
+def test_patience_by_words_and_question(asked: Asked, text: str, score: float, delay_ms: int) -> None:
+    assert commit_delay_ms(text, score, DELAYS, Patience(asked)) == delay_ms
+
+
+def test_caller_who_pauses_long_is_given_longer() -> None:
+    patience = Patience().paused(100)
+    assert commit_delay_ms("What is your address?", 0.9, DELAYS, patience) == 300
+    patience = patience.paused(600)
+    assert commit_delay_ms("What is your address?", 0.9, DELAYS, patience) == 750
+    for _ in range(20):
+        patience = patience.paused(5000)
+    assert commit_delay_ms("What is your address?", 0.9, DELAYS, patience) == 1600
+
+
+def test_machine_learns_the_tempo_from_pauses_within_a_turn() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    script(tm.VoiceStarted(3800))
+    assert script.turn.patience.tempo_ms == 800
+    script(tm.VoiceStopped(5000), tm.Tick(5180))
+    script.heard("what is your address?", 5200)
+    assert script(tm.Tick(5999)) == []
+    assert isinstance(script(tm.Tick(6000))[0], tm.Commit)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Maple Street Dental, how can I help?", Asked.ANYTHING),
+        ("We close at five. Is there anything else?", Asked.ANYTHING),
+        ("Would Tuesday suit you?", Asked.YES_NO),
+        ("What's the best number to reach you?", Asked.NUMBER),
+        ("Could you spell that?", Asked.SPELLING),
+        ("Sure. Which day?", Asked.SOMETHING),
+        ("We are open on Friday.", Asked.NOTHING),
+        ("", Asked.NOTHING),
+    ],
+)
+def test_what_the_agent_asked(text: str, asked: Asked) -> None:
+    assert asked_by(text) is asked
