@@ -47,7 +47,7 @@ class CommitConfig:
 class TurnConfig:
     """Section ``speech.turn``: when the caller's turn ends."""
 
-    pause_ms: int = 180
+    pause_ms: int = 100
     """Silence after which a reply is prepared. 60..1000 ms."""
     commit_ms: CommitConfig = field(default_factory=CommitConfig)
     """Silence after which it is spoken."""
@@ -70,7 +70,7 @@ class BargeInConfig:
 
     enabled: bool = True
     """False: the agent always finishes."""
-    min_voice_ms: int = 160
+    min_voice_ms: int = 100
     """Voice that pauses the agent. 32..1000 ms."""
     verdict_ms: int = 700
     """Time in which the words decide between going on and giving way. 200..3000 ms."""

@@ -1,0 +1,144 @@
+"""Are the models that ``sip.yaml`` asks for known and whole, and which engines come with them?"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sipagent.brain.llm import AUTO, PREFERRED
+from sipagent.config.schema import Config
+from sipagent.errors import ModelError
+from sipagent.speech.stt import choose_model, engine_of
+
+HIBARI = "hibari"
+VAD = "silero-vad"
+END_OF_TURN = "smart-turn-v3.2-cpu"
+FETCH = "run: sipagent models fetch"
+SIP_LIBRARIES = ("pjsua2", "sipagent.media._bridge")
+STT_LIBRARIES = {"vosk": ("vosk",), "whisper": ("ctranslate2", "tokenizers")}
+
+
+class CatalogEntry(Protocol):
+    """One model of the catalogue."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """``stt``, ``llm``, ``tts``, …"""
+
+    @property
+    def engine(self) -> str:
+        """``vosk``, ``whisper``, …"""
+
+
+class Models(Protocol):
+    """The catalogue and what of it is installed."""
+
+    def entries(self) -> Sequence[CatalogEntry]: ...
+
+    def is_installed(self, name: str) -> bool: ...
+
+    def path(self, name: str) -> Path: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about one key that the operator should know."""
+
+    key: str
+    text: str
+    is_fatal: bool = True
+    """False: a call can be held all the same."""
+
+
+def model_findings(config: Config, store: Models) -> Iterator[Finding]:
+    """Yield what is wrong with the models, those for ``auto`` included."""
+    yield from _needed(VAD, "models_dir", store)
+    if config.speech.turn.smart_turn:
+        for finding in _needed(END_OF_TURN, "speech.turn.smart_turn", store):
+            yield Finding(finding.key, f"{finding.text}, or set it to false")
+    yield from _stt(config, store)
+    if config.llm.model != AUTO:
+        yield from _named(config.llm.model, "llm", "llm.model", store)
+    elif not any(store.is_installed(name) for name in PREFERRED):
+        yield Finding("llm.model", f"no language model is installed; {FETCH}")
+    for name, persona in config.personas.items():
+        yield from _voice(config.speech.tts.engine, persona.voice, f"personas.{name}.voice", store)
+
+
+def models_in_force(config: Config, store: Models) -> list[str]:
+    """Names of the installed models that would be loaded, each once."""
+    wanted = [VAD, *([END_OF_TURN] if config.speech.turn.smart_turn else [])]
+    wanted.append(stt_model(config, store))
+    llm = config.llm.model
+    wanted += [llm] if llm != AUTO else [name for name in PREFERRED if store.is_installed(name)][:1]
+    wanted += [persona.voice for persona in config.personas.values()]
+    return [name for name in dict.fromkeys(wanted) if store.is_installed(name)]
+
+
+def stt_model(config: Config, store: Models) -> str:
+    """The model that will be the ear, by the rule of the engines themselves.
+
+    :raises ModelError: engine, model and the personas' languages do not go together.
+    """
+    wanted = config.speech.stt
+    languages = sorted({persona.language.partition("-")[0] for persona in config.personas.values()})
+    chosen = [choose_model(wanted.engine, wanted.model, store, language=one) for one in languages]
+    if len(set(chosen)) > 1:
+        raise ModelError(f"the personas speak {' and '.join(languages)}; a process understands one")
+    return chosen[0]
+
+
+def libraries_of(config: Config, store: Models) -> list[str]:
+    """The native libraries that this configuration imports, each once."""
+    names = [*SIP_LIBRARIES, "onnxruntime", "llama_cpp"]
+    names += STT_LIBRARIES[engine_of(stt_model(config, store))]
+    for persona in config.personas.values():
+        names.append("hibari" if _is_hibari(config, persona.voice, store) else "piper")
+    return list(dict.fromkeys(names))
+
+
+def _is_hibari(config: Config, voice: str, store: Models) -> bool:
+    engine = config.speech.tts.engine
+    return engine == HIBARI or voice.startswith(HIBARI) or (engine == AUTO and not store.is_installed(voice))
+
+
+def _stt(config: Config, store: Models) -> Iterator[Finding]:
+    key = "speech.stt.model"
+    try:
+        yield from _named(stt_model(config, store), "stt", key, store)
+    except ModelError as error:
+        yield Finding(key, str(error).removeprefix("speech.stt: "))
+
+
+def _voice(engine: str, voice: str, key: str, store: Models) -> Iterator[Finding]:
+    is_hibari = voice == HIBARI or voice.startswith(f"{HIBARI}-")
+    if engine == "piper" and is_hibari:
+        yield Finding(key, f"{voice} is no Piper voice; set speech.tts.engine to auto or name another voice")
+    if engine == HIBARI or is_hibari:
+        return
+    for finding in _named(voice, "tts", key, store):
+        is_known = any(entry.name == voice and entry.kind == "tts" for entry in store.entries())
+        if engine == AUTO and is_known:
+            yield Finding(key, f"{finding.text}; until then hibari speaks", is_fatal=False)
+        else:
+            yield finding
+
+
+def _named(name: str, kind: str, key: str, store: Models) -> Iterator[Finding]:
+    """A model that the file names: known, of the right kind, installed?"""
+    names = [entry.name for entry in store.entries() if entry.kind == kind]
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names) or 'none'}"
+        yield Finding(key, f"no {kind} model {name!r} in the catalogue; {hint}")
+    else:
+        yield from _needed(name, key, store)
+
+
+def _needed(name: str, key: str, store: Models) -> Iterator[Finding]:
+    if not store.is_installed(name):
+        yield Finding(key, f"model {name} is not installed or not whole; {FETCH} {name}")
