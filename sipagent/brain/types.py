@@ -53,6 +53,8 @@ class Conversation(Protocol):
         ``history`` ends with the caller's message. Lower ``priority`` is sooner. Closing the iterator or
         ``cancelled()`` turning true stops decoding within one token.
 
+        :raises JobCancelled: ``cancelled()`` turned true, the conversation was closed, or a later reply of
+            this conversation took its place.
         :raises EngineError: the model failed or the deadline passed before the first token.
         """
 
