@@ -119,7 +119,7 @@ class VoiceRule:
     off_probability: float = 0.35
     min_voice_ms: int = 64
     """Voice shorter than this is a click."""
-    min_silence_ms: int = 96
+    min_silence_ms: int = 64
     """Silence shorter than this lies inside a word."""
 
 

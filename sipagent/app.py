@@ -1,0 +1,287 @@
+"""Builds the objects and ties them together: engines, desk, SIP user agent. Nothing else builds them."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from sipagent.brain.llm import load_llm
+from sipagent.brain.spoken import speakable
+from sipagent.brain.types import LanguageModel, SamplingLimits
+from sipagent.call.desk import Desk
+from sipagent.call.ear import HearingEngines
+from sipagent.call.endpointing import CommitDelays, words_of
+from sipagent.call.session import SessionParts
+from sipagent.call.turn import TurnRules
+from sipagent.call.utterance import SpeakingEngines
+from sipagent.call.work import Lane
+from sipagent.config.schema import Config, PersonaConfig
+from sipagent.modelstore.store import ModelStore
+from sipagent.sip.user_agent import SipUserAgent
+from sipagent.speech.phrases import PhraseCache
+from sipagent.speech.smart_turn import SmartTurn
+from sipagent.speech.stt import load_stt
+from sipagent.speech.tts import load_tts
+from sipagent.speech.types import SttEngine
+from sipagent.speech.vad import VadModel
+
+MAX_CALLS = 4
+"""What one worker serves; the SIP library at hand holds no more either."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The loaded models and the lanes that lead to them."""
+
+    stt: SttEngine
+    llm: LanguageModel
+    hearing: HearingEngines
+    speaking: dict[str, SpeakingEngines]
+    """By voice."""
+    lanes: tuple[Lane, ...]
+
+    def close(self) -> None:
+        """Stop the lanes, free the models."""
+        for lane in self.lanes:
+            lane.close()
+        self.llm.close()
+        self.stt.close()
+
+
+def max_calls_of(config: Config) -> int:
+    """Calls that one worker takes at a time."""
+    wanted = config.limits.max_calls
+    return MAX_CALLS if isinstance(wanted, str) else wanted
+
+
+def cores_of(config: Config) -> int:
+    """Threads that the language model uses."""
+    wanted = config.llm.threads
+    return len(os.sched_getaffinity(0)) if isinstance(wanted, str) else wanted
+
+
+def cache_dir() -> Path:
+    """Where sounds that can be made again are kept over restarts."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sipagent" / "phrases"
+
+
+def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
+    """Load every model that the configuration needs, at the same time.
+
+    :raises ModelError: a model is missing or damaged.
+    """
+    store = ModelStore(config.models_dir)
+    max_calls = max_calls_of(config)
+    lanes = {
+        name: Lane(name, threads, log)
+        for name, threads in (("stt", 1), ("eot", 1), ("reply", max_calls), ("tts", 1))
+    }
+
+    def timed(name: str, load: Callable[[], T]) -> T:
+        began = time.monotonic()
+        engine = load()
+        log.info("engine.loaded", engine=name, took_ms=round((time.monotonic() - began) * 1000))
+        return engine
+
+    def load_speaking(voice: str) -> SpeakingEngines:
+        tts = load_tts(config.speech.tts.engine, voice, store)
+        tts.warm()
+        return SpeakingEngines(
+            PhraseCache(tts, prepare=speakable, cache_dir=cache_dir()), lanes["reply"], lanes["tts"]
+        )
+
+    voices = sorted({persona.voice for persona in config.personas.values()})
+    with ThreadPoolExecutor(4, thread_name_prefix="load") as pool:
+        llm = pool.submit(timed, "llm", lambda: _load_llm(config, store, max_calls))
+        stt = pool.submit(
+            timed, "stt", lambda: load_stt(config.speech.stt.engine, config.speech.stt.model, store)
+        )
+        vad = pool.submit(timed, "vad", lambda: VadModel(store.path("silero-vad") / "silero_vad.onnx"))
+        end_model = pool.submit(timed, "end_model", lambda: _load_end_model(config, store))
+        speaking = {
+            voice: pool.submit(timed, voice, lambda voice=voice: load_speaking(voice)) for voice in voices
+        }
+        hearing = HearingEngines(
+            vad.result(), end_model.result(), lanes["stt"], lanes["eot"], stt.result().is_streaming
+        )
+        engines = Engines(
+            stt.result(),
+            llm.result(),
+            hearing,
+            {voice: future.result() for voice, future in speaking.items()},
+            tuple(lanes.values()),
+        )
+    for lane in engines.lanes:
+        lane.start()
+    _warm(config, engines)
+    return engines
+
+
+def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
+    return load_llm(
+        config.llm.model,
+        store,
+        max_calls=max_calls,
+        context_tokens=config.llm.context_tokens,
+        threads=cores_of(config),
+    )
+
+
+def _load_stt(config: Config, store: ModelStore) -> SttEngine:
+    stt = config.speech.stt
+    language = next(iter(config.personas.values())).language.partition("-")[0]
+    return load_stt(stt.engine, stt.model, store, language=language)
+
+
+def _load_end_model(config: Config, store: ModelStore) -> SmartTurn | None:
+    if not config.speech.turn.smart_turn:
+        return None
+    return SmartTurn(store.path("smart-turn-v3.2-cpu") / "smart-turn-v3.2-cpu.onnx")
+
+
+def _warm(config: Config, engines: Engines) -> None:
+    """Read the prompts and speak the stock phrases once, so that no caller waits for it."""
+
+    def phrases(persona: PersonaConfig) -> None:
+        said = (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
+        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts])
+
+    with ThreadPoolExecutor(2, thread_name_prefix="warm") as pool:
+        jobs = [pool.submit(engines.llm.warm, persona.prompt) for persona in config.personas.values()]
+        jobs += [pool.submit(phrases, persona) for persona in config.personas.values()]
+        for job in jobs:
+            job.result()
+
+
+def session_parts(config: Config, engines: Engines, persona: PersonaConfig) -> SessionParts:
+    """What a call needs of the configuration and the engines.
+
+    :raises CapacityError: the language model has no place left.
+    """
+    return SessionParts(
+        persona=persona,
+        rules=turn_rules(config, persona),
+        hearing=engines.hearing,
+        speaking=engines.speaking[persona.voice],
+        conversation=engines.llm.open_conversation(persona.prompt),
+        stream=engines.stt.open_stream(),
+        limits=SamplingLimits(
+            max_tokens=config.llm.max_reply_tokens,
+            temperature=config.llm.temperature,
+            deadline_ms=config.llm.deadline_ms,
+        ),
+    )
+
+
+def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
+    """The turn machine's rules for a persona."""
+    turn, barge_in = config.speech.turn, config.speech.barge_in
+    backchannels = frozenset(" ".join(words_of(text)) for text in barge_in.backchannels)
+    return TurnRules(
+        pause_ms=turn.pause_ms,
+        delays=CommitDelays(turn.commit_ms.sure, turn.commit_ms.doubt, turn.commit_ms.latest),
+        barge_in=barge_in.enabled,
+        min_voice_ms=barge_in.min_voice_ms,
+        verdict_ms=barge_in.verdict_ms,
+        backchannels=backchannels,
+        no_input_after_ms=persona.no_input.after_ms,
+        no_input_prompts=len(persona.no_input.prompts),
+        thinking_limit_ms=config.llm.deadline_ms + 4000,
+    )
+
+
+class Switchboard:
+    """The engines and the desk: everything of an agent but its line to the world."""
+
+    _FAREWELL_S = 8.0
+
+    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger) -> None:
+        self._config = config
+        self._log = log
+        self.engines: Engines | None = None
+        self.desk = Desk(config, self._parts_for, log)
+
+    def __repr__(self) -> str:
+        return f"Switchboard({self._config.instance}, {self.desk!r})"
+
+    def start(self) -> None:
+        """Load the models, then take calls.
+
+        :raises ModelError: a model cannot be loaded.
+        """
+        self.engines = load_engines(self._config, self._log)
+        self.desk.open()
+
+    def hang_up_all(self) -> None:
+        """Take no more calls, say goodbye to those in progress."""
+        self.desk.close(self._FAREWELL_S)
+
+    def close(self) -> None:
+        """Free the models. Idempotent."""
+        if self.engines is not None:
+            self.engines.close()
+            self.engines = None
+
+    def _parts_for(self, persona: PersonaConfig) -> SessionParts:
+        assert self.engines is not None  # the desk is closed until they are loaded
+        return session_parts(self._config, self.engines, persona)
+
+
+class Worker:
+    """One process's agent: a switchboard on a SIP line. ``start``, then ``close``."""
+
+    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger) -> None:
+        self._config = config
+        self._log = log
+        self._switchboard = Switchboard(config, log)
+        self._agent = SipUserAgent(config, self._switchboard.desk, log)
+
+    def __repr__(self) -> str:
+        return f"Worker({self._switchboard!r}, {self._agent!r})"
+
+    def start(self) -> None:
+        """Listen at once (503 until the models are loaded), then take calls.
+
+        :raises SipError: a listener cannot be opened. :raises ModelError: a model cannot be loaded.
+        """
+        began = time.monotonic()
+        self._agent.start()
+        if not self._agent.has_native_audio:
+            self._log.warning(
+                "media.fell_back", reason="unknown pjsua2: audio passes through the interpreter"
+            )
+        self._switchboard.start()
+        engines = self._switchboard.engines
+        assert engines is not None
+        listen = self._config.listen
+        self._log.info(
+            "agent.ready",
+            ready_ms=round((time.monotonic() - began) * 1000),
+            udp=str(listen.udp) if listen.udp else None,
+            tcp=str(listen.tcp) if listen.tcp else None,
+            max_calls=self._agent.max_calls,
+            llm=engines.llm.name,
+            stt=engines.stt.name,
+            voices=sorted(engines.speaking),
+            rss_mib=rss_mib(),
+        )
+
+    def close(self) -> None:
+        """Say goodbye to the calls, hang up, free everything. Idempotent."""
+        self._switchboard.hang_up_all()
+        self._agent.close()
+        self._switchboard.close()
+
+
+def rss_mib() -> int:
+    """This process's resident memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20

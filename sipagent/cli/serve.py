@@ -1,0 +1,97 @@
+"""``sipagent serve``: answer calls until told to stop."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from sipagent import logs
+from sipagent.cli.check import environment_problems
+from sipagent.config.load import load_config
+from sipagent.config.schema import Config, HostPort, PortRange
+from sipagent.errors import ConfigError
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("serve", help="answer calls until told to stop")
+    parser.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
+    parser.add_argument("--listen-udp", metavar="HOST:PORT", help="instead of listen.udp; tcp is not opened")
+    parser.add_argument("--rtp-ports", metavar="A-B", help="instead of rtp.port_range")
+    parser.add_argument("--llm", metavar="NAME", help="instead of llm.model")
+    parser.add_argument("--log-format", choices=("auto", "json", "console"))
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
+    parser.add_argument("--log-pii", action="store_true", help="show what callers say and dial")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; a second one ends the process at once.
+
+    :raises ConfigError: the configuration or the environment is not usable; nothing was started.
+    """
+    config = configured(args)
+    problems = environment_problems(config)
+    if problems:
+        raise ConfigError(problems)
+    logs.configure(format_=config.logging.format, level=config.logging.level, shows_pii=config.logging.pii)
+    from sipagent.app import Worker  # the engines' libraries take a second to import
+
+    log = logs.get_log().bind(instance=config.instance)
+    sys.setswitchinterval(0.0005)  # the SIP thread must not wait 5 ms for a busy one
+    worker = Worker(config, log)
+    stop = threading.Event()
+
+    def on_signal(number: int, _: object) -> None:
+        if stop.is_set():
+            os._exit(130)
+        log.info("agent.stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    try:
+        worker.start()
+        stop.wait()
+    finally:
+        worker.close()
+        log.info("agent.stopped")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # native threads of the engines may linger
+
+
+def configured(args: argparse.Namespace) -> Config:
+    """The configuration with the command line's overrides."""
+    config = load_config(args.config)
+    if args.listen_udp:
+        with as_config_error("--listen-udp"):
+            config = replace(
+                config, listen=replace(config.listen, udp=HostPort.parse(args.listen_udp), tcp=None)
+            )
+    if args.rtp_ports:
+        with as_config_error("--rtp-ports"):
+            config = replace(config, rtp=replace(config.rtp, port_range=PortRange.parse(args.rtp_ports)))
+    if args.llm:
+        config = replace(config, llm=replace(config.llm, model=args.llm))
+    log = config.logging
+    log = replace(
+        log,
+        format=args.log_format or log.format,
+        level=args.log_level or log.level,
+        pii=args.log_pii or log.pii,
+    )
+    return replace(config, logging=log)
+
+
+@contextlib.contextmanager
+def as_config_error(option: str):  # type: ignore[no-untyped-def]
+    """A value that cannot be read becomes one line that names the option."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError([f"{option}: {error}"]) from error
