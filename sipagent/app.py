@@ -32,6 +32,8 @@ from sipagent.speech.vad import VadModel
 
 MAX_CALLS = 4
 """What one worker serves; the SIP library at hand holds no more either."""
+_END_MODEL_NICENESS = 5
+"""Its answer is needed at the commit, the others' before it."""
 
 T = TypeVar("T")
 
@@ -81,8 +83,13 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
-        name: Lane(name, threads, log)
-        for name, threads in (("stt", 1), ("eot", 1), ("reply", max_calls), ("tts", 1))
+        name: Lane(name, threads, log, niceness=niceness)
+        for name, threads, niceness in (
+            ("stt", 1, 0),
+            ("eot", 1, _END_MODEL_NICENESS),
+            ("reply", max_calls, 0),
+            ("tts", 1, 0),
+        )
     }
 
     def timed(name: str, load: Callable[[], T]) -> T:

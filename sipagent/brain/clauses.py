@@ -15,8 +15,7 @@ from itertools import chain
 from sipagent.brain.spans import is_inside_span
 
 _FIRST_MIN_WORDS = 1  # "Yes," is said while the rest is written
-_FIRST_SOFT_WORDS = 6
-_FIRST_WAIT_WORDS = 9
+_FIRST_SOFT_WORDS = 5
 _FIRST_HARD_WORDS = 14
 _MIN_WORDS = 4
 _MAX_WORDS = 18
@@ -100,9 +99,9 @@ class ClauseSplitter:
         points = [p for p in _points(text) if not is_inside_span(text[: p.end])]
         if self._is_first:
             point = next((p for p in points if _count(words, p.end) >= _FIRST_MIN_WORDS), None)
-            if point or complete < _FIRST_WAIT_WORDS:
+            if point or complete <= _FIRST_SOFT_WORDS:
                 return point.end if point else None
-            return _soft_cut(text, words[:complete], _FIRST_SOFT_WORDS, _FIRST_WAIT_WORDS, _FIRST_HARD_WORDS)
+            return _soft_cut(text, words[:complete], _FIRST_SOFT_WORDS, _FIRST_HARD_WORDS, _FIRST_HARD_WORDS)
         enough = [p for p in points if _count(words, p.end) >= _MIN_WORDS]
         point = next((p for p in enough if p.is_sentence_end), None)
         if point or complete < _MAX_WORDS:

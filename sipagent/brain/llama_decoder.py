@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 NowMs = Callable[[], int]
 
+_READER_POLL_S = 0.005
+
 
 class Decoder:
     """Owns the context. ``submit`` and ``release`` may be called from any thread.
@@ -137,13 +139,16 @@ class Decoder:
                 self._end(job, None if job.text.text else late)
 
     def _step(self) -> None:
-        runnable = [job for job in self._jobs if self._is_runnable(job)]
+        runnable = [job for job in self._jobs if self._is_runnable(job) and not job.is_waited_for]
         for job in runnable:
             if not job.is_begun:
                 self._begin(job)
         shares = plan_step([job for job in runnable if not job.is_ended], now_ms=self._now_ms())
         if shares:
             self._decode(shares)
+            return
+        with self._wake:
+            self._wake.wait(_READER_POLL_S)  # every job waits for its reader
 
     def _is_runnable(self, job: Job) -> bool:
         """A reply waits for its persona's prompt, which then is as urgent as the reply."""

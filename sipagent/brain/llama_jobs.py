@@ -17,6 +17,7 @@ ASIDE_TOKENS = 8
 """Tokens read for nobody's sake now, in a step that also continues a reply."""
 STARVED_MS = 200
 """A reply that is left out of the steps for this long gets one token: speech needs about four a second."""
+UNREAD_PIECES = 3
 PREPARE_PRIORITY = 1000
 READ_AHEAD_PRIORITY = 2000
 
@@ -98,6 +99,11 @@ class Job:
     def unread_tokens(self) -> int:
         """Tokens to read before there is something new."""
         return 1 if self.sampled else len(self.tokens) - len(self.place.cells)
+
+    @property
+    def is_waited_for(self) -> bool:
+        """A clause is out and its reader has not come back for more: it needs the cores for its voice."""
+        return self.text.has_clause and self.output.qsize() >= UNREAD_PIECES
 
     @property
     def urgency(self) -> int:

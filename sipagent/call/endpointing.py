@@ -34,18 +34,25 @@ _QUESTION = re.compile(
     re.IGNORECASE,
 )
 _REQUEST = re.compile(
-    r"\b(i('d| would) like (to )?\w+ \w+|i (need|want|wish|have) to \w+ \w+|i (need|want) (a|an|some|my|the) \w+|"
+    r"\b(i('d| would) like (to )?\w+ \w+|i (need|want|wish|have) to \w+ \w+|"
+    r"i (need|want) (a|an|some|my|the) \w+|"
     r"wondering (if|whether)|(please|could you|can you|would you|i'm calling (to|about|for))\b.*\w+|"
     r"(book|cancel|move|change|reschedule|confirm|speak|talk|transfer|help) \w+)",
     re.IGNORECASE,
 )
 _SHORT_ANSWER = re.compile(
-    r"^(yes|yeah|yep|yup|no|nope|sure|okay|ok|right|correct|exactly|please|thanks|thank you|fine|great|perfect|"
-    r"of course|absolutely|not really|i (do|don't|am|can|can't|will|would|think so)|that's (right|it|all|fine))\b",
+    r"^(yes|yeah|yep|yup|no|nope|sure|okay|ok|right|correct|exactly|please|thanks|thank you|fine|great|"
+    r"perfect|of course|absolutely|not really|i (do|don't|am|can|can't|will|would|think so)|"
+    r"that's (right|it|all|fine))\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*", re.IGNORECASE)
-_SPOKEN_DIGITS = frozenset("zero oh one two three four five six seven eight nine".split())
+_SPOKEN_DIGITS = frozenset(
+    ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+)
+_ASKS_YES_NO = re.compile(
+    r"^(is|are|do|does|did|would|shall|should|can|could|will|may|have|has|was)\b", re.IGNORECASE
+)
 _SPELT = re.compile(r"(?:^|[\s,.-])(?:[A-Za-z][\s,.-]+){1,}[A-Za-z][,.]*$")
 
 
@@ -146,11 +153,7 @@ def asked_by(text: str) -> Asked:
         return Asked.NUMBER
     if re.search(r"\b(spell|name|e-?mail)\b", last, re.I):
         return Asked.SPELLING
-    first = words_of(last)[:1]
-    is_yes_no = (
-        first and first[0] in "is are do does did would shall should can could will may have has was".split()
-    )
-    return Asked.YES_NO if is_yes_no else Asked.SOMETHING
+    return Asked.YES_NO if _ASKS_YES_NO.match(last) else Asked.SOMETHING
 
 
 def is_farewell(text: str) -> bool:

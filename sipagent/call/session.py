@@ -32,7 +32,7 @@ from sipagent.config.schema import PersonaConfig
 from sipagent.speech.types import SttStream
 from sipagent.units import monotonic_ms
 
-_POLL_S = 0.010
+_POLL_S = 0.005
 _GOODBYE_LIMIT_MS = 10_000
 
 

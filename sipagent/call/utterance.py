@@ -13,6 +13,8 @@ from sipagent.speech.phrases import PhraseCache
 from sipagent.speech.shaping import pause_after_ms
 from sipagent.units import Pcm16, monotonic_ms
 
+_FIRST_SOUND_LIMIT_S = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class SoundPrepared:
@@ -55,10 +57,21 @@ class Utterance:
     is_committed: bool = False
     stamps_ms: dict[str, int] = field(default_factory=dict)
     _cancelled: threading.Event = field(default_factory=threading.Event)
+    _sounds_begun: threading.Event = field(default_factory=threading.Event)
 
     def cancel(self) -> None:
         """Its jobs stop within one token or chunk."""
         self._cancelled.set()
+        self._sounds_begun.set()
+
+    def sound_begun(self) -> None:
+        """Its first sound is there."""
+        self.stamp("tts_first_pcm")
+        self._sounds_begun.set()
+
+    def wait_for_sound(self) -> None:
+        """Leave the cores to the voice until the first sound is there; half a second at most."""
+        self._sounds_begun.wait(_FIRST_SOUND_LIMIT_S)
 
     def is_cancelled(self) -> bool:
         return self._cancelled.is_set()
@@ -96,7 +109,7 @@ class Speaker:
         """Prepare a phrase. Where its sound is cached it is there before this returns."""
         pcm = self._engines.phrases.lookup(text)
         if pcm is not None:
-            utterance.stamp("tts_first_pcm")
+            utterance.sound_begun()
             self._post(SoundPrepared(utterance.utterance_id, pcm, text))
             self._post(UtteranceComplete(utterance.utterance_id, text))
         else:
@@ -134,6 +147,8 @@ class Speaker:
             return before
         utterance.stamp("first_clause")
         self._synthesize(utterance, clause, before)
+        if not before:
+            utterance.wait_for_sound()
         return clause
 
     def _synthesize(self, utterance: Utterance, text: str, before: str) -> None:
@@ -143,7 +158,7 @@ class Speaker:
             pause_ms = pause_after_ms(before) if before else 0
             try:
                 for pcm in self._engines.phrases.speak(text, utterance.is_cancelled):
-                    utterance.stamp("tts_first_pcm")
+                    utterance.sound_begun()
                     self._post(SoundPrepared(utterance.utterance_id, pcm, text, pause_ms))
                     pause_ms = 0
             except EngineError as error:

@@ -1,6 +1,7 @@
 """Lanes: a few fixed threads that the engines' jobs go through, the most urgent first."""
 
 import itertools
+import os
 import queue
 import threading
 from collections.abc import Callable
@@ -31,7 +32,11 @@ Job = Callable[[], None]
 class Lane:
     """A priority queue and its threads. ``start`` and ``close`` once each."""
 
-    def __init__(self, name: str, threads: int, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self, name: str, threads: int, log: structlog.stdlib.BoundLogger, *, niceness: int = 0
+    ) -> None:
+        """:param niceness: 0..19, how far its threads stand back where cores are short."""
+        self._niceness = niceness
         self._name = name
         self._log = log
         self._jobs: queue.PriorityQueue[tuple[int, int, int, Cancelled, Job | None]] = queue.PriorityQueue()
@@ -62,6 +67,8 @@ class Lane:
                 self._log.error("lane.stop_timed_out", lane=self._name)
 
     def _work(self) -> None:
+        if self._niceness:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)  # of this thread only
         while True:
             _, _, queued_ms, cancelled, job = self._jobs.get()
             if job is None:

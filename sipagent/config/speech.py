@@ -47,7 +47,7 @@ class CommitConfig:
 class TurnConfig:
     """Section ``speech.turn``: when the caller's turn ends."""
 
-    pause_ms: int = 100
+    pause_ms: int = 64
     """Silence after which a reply is prepared. 60..1000 ms."""
     commit_ms: CommitConfig = field(default_factory=CommitConfig)
     """Silence after which it is spoken."""

@@ -27,7 +27,7 @@ class WarmableTts(TtsEngine, Protocol):
 
 
 def load_tts(
-    engine: Literal["auto", "piper", "hibari"], voice: str, store: VoiceStore, *, threads: int = 2
+    engine: Literal["auto", "piper", "hibari"], voice: str, store: VoiceStore, *, threads: int = 1
 ) -> WarmableTts:
     """Load ``voice`` ("hibari", "hibari-<voice>", or a Piper voice of the catalogue).
 

@@ -23,7 +23,7 @@ class PiperTts:
     and the leveller has its own. Concurrent jobs share ``threads``; more of them do not finish sooner.
     """
 
-    def __init__(self, model_dir: Path, *, threads: int = 2) -> None:
+    def __init__(self, model_dir: Path, *, threads: int = 1) -> None:
         """Load the voice, about a second.
 
         :param model_dir: holds one ``*.onnx`` and its ``*.onnx.json``.

@@ -117,7 +117,7 @@ def test_show_prints_what_is_in_force_without_secrets(
     machine()
     assert run("-c", str(write(TEXT % "env: OFFICE_PASSWORD")), "--show") == 0
     out, err = capsys.readouterr()
-    assert "pause_ms: 100" in out
+    assert "pause_ms: 64" in out
     assert "password: '***'" in out
     assert "hunter2" not in out + err
 
