@@ -46,6 +46,7 @@ _SHORT_ANSWER = re.compile(
     r"that's (right|it|all|fine))\b",
     re.IGNORECASE,
 )
+_INTRODUCTION = re.compile(r"\b(my name is|this is) \w+", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*", re.IGNORECASE)
 _SPOKEN_DIGITS = frozenset(
     ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -85,9 +86,12 @@ class Patience:
     tempo_ms: int = 0
     """The pauses that this caller makes within a turn, smoothed."""
 
-    def paused(self, pause_ms: int) -> "Patience":
-        """The caller went on after a pause."""
-        if pause_ms < _NOTABLE_PAUSE_MS:
+    def paused(self, pause_ms: int, text: str | None) -> "Patience":
+        """The caller went on after a pause.
+
+        :param text: what had been said by then; a pause that its words explain tells nothing of the tempo.
+        """
+        if pause_ms < _NOTABLE_PAUSE_MS or (text and (is_unfinished(text) or is_dictating(text, self.asked))):
             return self
         if not self.tempo_ms:
             return replace(self, tempo_ms=pause_ms)
@@ -102,12 +106,16 @@ def commit_delay_ms(text: str, score: float | None, delays: CommitDelays, patien
     """
     if is_unfinished(text) or is_dictating(text, patience.asked):
         return delays.latest
-    delay_ms = delays.sure if score is not None and score >= SURE_SCORE else delays.doubt
-    if patience.asked is Asked.YES_NO and _SHORT_ANSWER.match(text.strip()) and len(words_of(text)) <= 3:
-        delay_ms = delays.sure
-    elif is_story(text, patience.asked):
-        delay_ms = max(delay_ms, round(delays.latest * _STORY_SHARE))
-    return min(delays.latest, max(delay_ms, round(patience.tempo_ms * _TEMPO_FACTOR)))
+    if is_story(text, patience.asked):
+        return max(delays.doubt, round(delays.latest * _STORY_SHARE))
+    is_short_answer = _SHORT_ANSWER.match(text.strip()) is not None and len(words_of(text)) <= 3
+    if is_farewell(text) or (patience.asked is Asked.YES_NO and is_short_answer):
+        return delays.sure
+    is_sure = score is not None and score >= SURE_SCORE
+    delay_ms = delays.sure if is_sure else delays.doubt
+    if not is_sure and (_QUESTION.search(text) or is_short_answer):
+        delay_ms = (delays.sure + delays.doubt) // 2  # the words say it is over, the sound does not
+    return max(delay_ms, min(delays.doubt, round(patience.tempo_ms * _TEMPO_FACTOR)))
 
 
 def words_of(text: str) -> list[str]:
@@ -133,11 +141,11 @@ def is_dictating(text: str, asked: Asked) -> bool:
 
 
 def is_story(text: str, asked: Asked) -> bool:
-    """True for a plain statement that nobody asked for: what the caller wants may still follow."""
-    if asked in (Asked.YES_NO, Asked.NUMBER, Asked.SPELLING, Asked.SOMETHING) or len(words_of(text)) <= 4:
+    """True for a plain statement after "how can I help?": what the caller wants may still follow."""
+    if asked is not Asked.ANYTHING or len(words_of(text)) <= 4:
         return False
     sentence = re.split(r"[.!?]\s+", text.strip())[-1]
-    known = (_QUESTION, _REQUEST, _SHORT_ANSWER, _FAREWELL)
+    known = (_QUESTION, _REQUEST, _SHORT_ANSWER, _FAREWELL, _INTRODUCTION)
     return not any(pattern.search(sentence) for pattern in known) and not re.search(r"\d", sentence)
 
 

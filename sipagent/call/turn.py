@@ -322,7 +322,7 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
 
 def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     if turn.caller is not Caller.SILENT or turn.agent is Agent.THINKING:
-        turn = replace(turn, patience=turn.patience.paused(now_ms - turn.last_voice_ms))
+        turn = replace(turn, patience=turn.patience.paused(now_ms - turn.last_voice_ms, turn.text))
     if turn.caller is Caller.PAUSING:
         actions.append(DropAttempt(turn.attempt))
         turn = replace(

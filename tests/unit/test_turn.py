@@ -94,8 +94,9 @@ def test_long_voice_is_no_pause() -> None:
     ("text", "score", "delay_ms"),
     [
         ("what are your hours", 0.9, 300),
-        ("what are your hours", 0.2, 700),
-        ("what are your hours", None, 700),
+        ("what are your hours", 0.2, 500),
+        ("what are your hours", None, 500),
+        ("next Tuesday would be best", 0.2, 1280),
         ("I would like to", 0.9, 1600),
         ("my number is", 0.9, 1600),
         ("Tuesday and", 0.9, 1600),
@@ -299,7 +300,11 @@ STORY_MS = 1280
     ("asked", "text", "score", "delay_ms"),
     [
         (Asked.ANYTHING, "What is your address?", 0.9, 300),
-        (Asked.ANYTHING, "Can I talk to a real person, please?", 0.3, 700),
+        (Asked.ANYTHING, "Can I talk to a real person, please?", 0.3, 500),
+        (Asked.ANYTHING, "I need to cancel my appointment.", 0.3, 700),
+        (Asked.NOTHING, "My name is Sarah Miller.", 0.9, 300),
+        (Asked.ANYTHING, "My name is Sarah Miller.", 0.9, 300),
+        (Asked.NOTHING, "Thank you so much. Goodbye.", 0.02, 300),
         (Asked.ANYTHING, "I need to cancel my appointment.", 0.9, 300),
         (Asked.ANYTHING, "I have had a toothache since yesterday evening.", 0.98, STORY_MS),
         (Asked.SOMETHING, "I have had a toothache since yesterday evening.", 0.98, 300),
@@ -312,7 +317,7 @@ STORY_MS = 1280
         (Asked.YES_NO, "Yes.", 0.02, 300),
         (Asked.YES_NO, "No, thank you.", 0.02, 300),
         (Asked.YES_NO, "No, I would rather come on Thursday.", 0.02, 700),
-        (Asked.ANYTHING, "No, thank you.", 0.02, 700),
+        (Asked.ANYTHING, "No, thank you.", 0.02, 500),
         (Asked.ANYTHING, "My number is 555", 0.99, 1600),
         (Asked.ANYTHING, "My number is five five five", 0.99, 1600),
         (Asked.ANYTHING, "My number is 555-0123.", 0.99, 300),
@@ -328,24 +333,30 @@ def test_patience_by_words_and_question(asked: Asked, text: str, score: float, d
 
 
 def test_caller_who_pauses_long_is_given_longer() -> None:
-    patience = Patience().paused(100)
-    assert commit_delay_ms("What is your address?", 0.9, DELAYS, patience) == 300
-    patience = patience.paused(600)
-    assert commit_delay_ms("What is your address?", 0.9, DELAYS, patience) == 750
+    question = "What is your address?"
+    patience = Patience().paused(100, None)
+    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 300
+    patience = patience.paused(400, "Hello there.")
+    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 500
     for _ in range(20):
-        patience = patience.paused(5000)
-    assert commit_delay_ms("What is your address?", 0.9, DELAYS, patience) == 1600
+        patience = patience.paused(5000, "Hello there.")
+    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 700
+
+
+def test_pause_that_the_words_explain_tells_nothing_of_the_tempo() -> None:
+    assert Patience().paused(1000, "I would like to").tempo_ms == 0
+    assert Patience().paused(1000, "My number is 555").tempo_ms == 0
 
 
 def test_machine_learns_the_tempo_from_pauses_within_a_turn() -> None:
     script = Script().greeted()
     script.spoke(2000, 3000)
-    script(tm.VoiceStarted(3800))
-    assert script.turn.patience.tempo_ms == 800
+    script(tm.VoiceStarted(3500))
+    assert script.turn.patience.tempo_ms == 500
     script(tm.VoiceStopped(5000), tm.Tick(5180))
     script.heard("what is your address?", 5200)
-    assert script(tm.Tick(5999)) == []
-    assert isinstance(script(tm.Tick(6000))[0], tm.Commit)
+    assert script(tm.Tick(5624)) == []
+    assert isinstance(script(tm.Tick(5625))[0], tm.Commit)
 
 
 @pytest.mark.parametrize(
