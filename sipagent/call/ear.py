@@ -19,12 +19,12 @@ import numpy as np
 import structlog
 
 from sipagent.call.turn import AttemptFailed, EndScored, Event, TextHeard, VoiceStarted, VoiceStopped
-from sipagent.call.work import Lane, Priority
+from sipagent.call.work import Lane, Priority, Waited
 from sipagent.errors import EngineError
 from sipagent.media.ring import AudioRings
 from sipagent.speech import vad
 from sipagent.speech.echo import EchoGate
-from sipagent.speech.types import Cancelled, SttStream
+from sipagent.speech.types import Cancelled, SttStream, never_cancelled
 from sipagent.units import Pcm16, monotonic_ms, ms_to_samples
 
 _PREROLL_WINDOWS = 12
@@ -34,6 +34,13 @@ _ASK_ECHO_PROBABILITY = 0.3
 _ECHO_UNEXPLAINED = 0.3
 """Measured: echo alone at −6 to −20 dB leaves under 0.05, a caller over it mostly more than 0.5."""
 _STREAM_FEED_SAMPLES = ms_to_samples(200)
+
+
+@dataclass(frozen=True, slots=True)
+class PartHeard:
+    """The beginning of the caller's turn while it goes on; only streaming engines tell."""
+
+    text: str
 
 
 class EndModel(Protocol):
@@ -62,7 +69,7 @@ class Ear:
         rings: AudioRings,
         engines: HearingEngines,
         stream: SttStream,
-        post: Callable[[Event], None],
+        post: Callable[[object], None],
         log: structlog.stdlib.BoundLogger,
     ) -> None:
         self._ring = rings.from_line
@@ -107,7 +114,7 @@ class Ear:
             self._keep(window, is_voice=self._tracker.is_voice)
         return events
 
-    def transcribe(self, attempt: int, cancelled: Cancelled, *, is_final: bool) -> None:
+    def transcribe(self, attempt: int, cancelled: Cancelled, waited: Waited, *, is_final: bool) -> None:
         """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed."""
 
         def job() -> None:
@@ -122,9 +129,9 @@ class Ear:
                 self._post(TextHeard(attempt, transcript.text, monotonic_ms()))
 
         priority = Priority.FIRST_CLAUSE if is_final else Priority.SPECULATION
-        self._engines.stt_lane.submit(job, priority=priority, cancelled=cancelled)
+        self._engines.stt_lane.submit(job, priority=priority, cancelled=cancelled, waited=waited)
 
-    def score_end(self, attempt: int, cancelled: Cancelled) -> None:
+    def score_end(self, attempt: int, cancelled: Cancelled, waited: Waited) -> None:
         """Ask how finished the turn sounds; the answer is EndScored. A failing model only costs time."""
         end_model = self._engines.end_model
         if end_model is None or not self._turn:
@@ -137,7 +144,7 @@ class Ear:
             except EngineError as error:
                 self._log.warning("end_model.failed", reason=str(error))
 
-        self._engines.eot_lane.submit(job, priority=Priority.FIRST_CLAUSE, cancelled=cancelled)
+        self._engines.eot_lane.submit(job, priority=Priority.FIRST_CLAUSE, cancelled=cancelled, waited=waited)
 
     def forget(self) -> None:
         """The turn is over, or was not for us: the next voice begins a new one."""
@@ -184,8 +191,13 @@ class Ear:
             )
 
     def _feed_job(self) -> None:
+        """Keep a streaming engine up to date, and tell what it is sure of so far."""
         with self._stream_lock:
             self._feed()
+            text = self._stream.partial(never_cancelled).text
+        stable = text.rpartition(" ")[0]  # the last word may still change
+        if stable:
+            self._post(PartHeard(stable))
 
     def _feed(self) -> None:
         """Give the stream what has come since last time. Stream lock held."""

@@ -51,12 +51,17 @@ class CallRecord:
         self._turn_id += 1
         self._log.info("turn.heard", turn_id=self._turn_id, pii_text=text)
 
-    def answered(self, stamps_ms: dict[str, int]) -> None:
-        """The first sample of the answer has gone out."""
+    def answered(self, stamps_ms: dict[str, int], queued_ms: dict[str, int]) -> None:
+        """The first sample of the answer has gone out.
+
+        :param queued_ms: how long the work waited in each lane.
+        """
         v2v_ms = stamps_ms["first_rtp"] - stamps_ms["speech_end"]
         self._v2v_ms.append(v2v_ms)
         stamps = {stage: stamps_ms.get(stage) for stage in STAGES}
-        self._log.info("turn.answered", turn_id=self._turn_id, v2v_ms=v2v_ms, stamps=stamps)
+        self._log.info(
+            "turn.answered", turn_id=self._turn_id, v2v_ms=v2v_ms, stamps=stamps, queued_ms=queued_ms
+        )
 
     def spoken(self, text: str, *, is_interrupted: bool) -> None:
         """What the caller heard of an utterance."""

@@ -15,7 +15,7 @@ import structlog
 
 from sipagent.brain.types import Conversation, Message, Role, SamplingLimits
 from sipagent.call import turn as tm
-from sipagent.call.ear import Ear, HearingEngines
+from sipagent.call.ear import Ear, HearingEngines, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
 from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp
@@ -188,6 +188,8 @@ class Session:
                 self._step(event)
             case tm.AttemptFailed():
                 self._step(event)
+            case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
+                self._parts.conversation.read_ahead(self._history, text)
 
     def _take_sound(self, event: SoundPrepared | UtteranceComplete | UtteranceFailed) -> None:
         utterance = next(
@@ -216,7 +218,7 @@ class Session:
         utterance.stamps_ms["first_rtp"] = at_ms
         if utterance.attempt is not None:
             self._history.append(Message(Role.CALLER, utterance.caller_text))
-            self._record.answered(utterance.stamps_ms)
+            self._record.answered(utterance.stamps_ms, utterance.queued_ms)
         else:
             self._record.phrase_began(at_ms)
         if self._turn.caller is tm.Caller.SILENT:
@@ -273,7 +275,9 @@ class Session:
             case tm.Judge(attempt):
                 self._new_utterance(attempt)
                 assert self._prepared is not None
-                self._ear.transcribe(attempt, self._prepared.is_cancelled, is_final=False)
+                self._ear.transcribe(
+                    attempt, self._prepared.is_cancelled, self._prepared.waited, is_final=False
+                )
             case tm.HangUp():
                 self._hang_up()
 
@@ -287,8 +291,8 @@ class Session:
         utterance = self._new_utterance(attempt)
         utterance.stamps_ms["speech_end"] = last_voice_ms
         utterance.stamp("pause")
-        self._ear.transcribe(attempt, utterance.is_cancelled, is_final=True)
-        self._ear.score_end(attempt, utterance.is_cancelled)
+        self._ear.transcribe(attempt, utterance.is_cancelled, utterance.waited, is_final=True)
+        self._ear.score_end(attempt, utterance.is_cancelled, utterance.waited)
 
     def _stamp(self, name: str) -> None:
         if self._prepared is not None:

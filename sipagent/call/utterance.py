@@ -56,6 +56,8 @@ class Utterance:
     is_complete: bool = False
     is_committed: bool = False
     stamps_ms: dict[str, int] = field(default_factory=dict)
+    queued_ms: dict[str, int] = field(default_factory=dict)
+    """How long its first job waited in each lane."""
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _sounds_begun: threading.Event = field(default_factory=threading.Event)
 
@@ -63,6 +65,10 @@ class Utterance:
         """Its jobs stop within one token or chunk."""
         self._cancelled.set()
         self._sounds_begun.set()
+
+    def waited(self, lane: str, waited_ms: int) -> None:
+        """Note the wait of its first job in a lane."""
+        self.queued_ms.setdefault(lane, waited_ms)
 
     def sound_begun(self) -> None:
         """Its first sound is there."""
@@ -139,7 +145,9 @@ class Speaker:
                 return
             self._complete(utterance, "".join(written).strip())
 
-        self._engines.reply_lane.submit(job, priority=Priority.FIRST_CLAUSE, cancelled=utterance.is_cancelled)
+        self._engines.reply_lane.submit(
+            job, priority=Priority.FIRST_CLAUSE, cancelled=utterance.is_cancelled, waited=utterance.waited
+        )
 
     def _clause(self, utterance: Utterance, clause: str, before: str) -> str:
         """Hand a clause to the voice; the last one that was handed over."""
@@ -165,7 +173,9 @@ class Speaker:
                 self._post(UtteranceFailed(utterance.utterance_id, str(error)))
 
         priority = Priority.TAIL if before else Priority.FIRST_CLAUSE
-        self._engines.tts_lane.submit(job, priority=priority, cancelled=utterance.is_cancelled)
+        self._engines.tts_lane.submit(
+            job, priority=priority, cancelled=utterance.is_cancelled, waited=utterance.waited
+        )
 
     def _complete(self, utterance: Utterance, text: str) -> None:
         """Say so behind the last clause: the lane keeps the order of equal priorities."""

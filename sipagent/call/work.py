@@ -5,12 +5,13 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import structlog
 
 from sipagent.errors import JobCancelled
-from sipagent.speech.types import Cancelled
+from sipagent.speech.types import Cancelled, never_cancelled
 from sipagent.units import monotonic_ms
 
 
@@ -27,6 +28,23 @@ class Priority(IntEnum):
 
 
 Job = Callable[[], None]
+Waited = Callable[[str, int], None]
+"""Told the lane's name and how many ms the job waited in it."""
+
+
+def _untold(_lane: str, _waited_ms: int) -> None:
+    """For jobs whose waiting nobody asks about."""
+
+
+@dataclass(order=True, frozen=True, slots=True)
+class _Queued:
+    priority: int
+    order: int
+    queued_ms: int = field(compare=False)
+    cancelled: Cancelled = field(compare=False)
+    waited: Waited = field(compare=False)
+    job: Job | None = field(compare=False)
+    """None ends the thread that takes it."""
 
 
 class Lane:
@@ -39,7 +57,7 @@ class Lane:
         self._niceness = niceness
         self._name = name
         self._log = log
-        self._jobs: queue.PriorityQueue[tuple[int, int, int, Cancelled, Job | None]] = queue.PriorityQueue()
+        self._jobs: queue.PriorityQueue[_Queued] = queue.PriorityQueue()
         self._order = itertools.count()
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(threads)
@@ -53,14 +71,14 @@ class Lane:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, job: Job, *, priority: Priority, cancelled: Cancelled) -> None:
+    def submit(self, job: Job, *, priority: Priority, cancelled: Cancelled, waited: Waited = _untold) -> None:
         """Queue a job; if ``cancelled()`` is true when its turn comes it is not begun."""
-        self._jobs.put((int(priority), next(self._order), monotonic_ms(), cancelled, job))
+        self._jobs.put(_Queued(priority, next(self._order), monotonic_ms(), cancelled, waited, job))
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish the running jobs, forget the waiting ones."""
         for _ in self._threads:
-            self._jobs.put((-1, next(self._order), monotonic_ms(), lambda: False, None))
+            self._jobs.put(_Queued(-1, next(self._order), 0, never_cancelled, _untold, None))
         for thread in self._threads:
             thread.join(timeout_s)
             if thread.is_alive():
@@ -70,14 +88,16 @@ class Lane:
         if self._niceness:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._niceness)  # of this thread only
         while True:
-            _, _, queued_ms, cancelled, job = self._jobs.get()
-            if job is None:
+            queued = self._jobs.get()
+            if queued.job is None:
                 return
-            if cancelled():
+            if queued.cancelled():
                 continue
-            self.longest_wait_ms = max(self.longest_wait_ms, monotonic_ms() - queued_ms)
+            waited_ms = monotonic_ms() - queued.queued_ms
+            self.longest_wait_ms = max(self.longest_wait_ms, waited_ms)
+            queued.waited(self._name, waited_ms)
             try:
-                job()
+                queued.job()
             except JobCancelled:
                 pass
             except Exception:  # a job tells its call about engine errors itself; this is ours
