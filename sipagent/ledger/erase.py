@@ -1,0 +1,135 @@
+"""Forgetting: destroys keys and recordings, and writes down that it did. The chain still verifies.
+
+``ledger.erasing`` is on the disk before anything is destroyed and ``ledger.erased`` comes after it, so that a
+crash between the two is seen, and finished the next time.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sipagent.errors import LedgerError
+from sipagent.ledger.files import sync_folder
+from sipagent.ledger.keystore import destroy_files, file_name_of
+from sipagent.ledger.kinds import Kind
+from sipagent.ledger.ledger import Ledger
+from sipagent.ledger.read import LedgerReader
+
+_CALLS_AN_ENTRY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What is gone."""
+
+    calls: int = 0
+    keys: int = 0
+    recordings: int = 0
+
+    def __add__(self, other: "Erased") -> "Erased":
+        return Erased(self.calls + other.calls, self.keys + other.keys, self.recordings + other.recordings)
+
+
+class Eraser:
+    """Erases in the folder of a ledger that is open for writing (a chain of the caller's own will do)."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __repr__(self) -> str:
+        return f"Eraser({self._ledger.folder})"
+
+    def forget(self, names: Iterable[str], *, reason: str) -> Erased:
+        """Destroy the keys and recordings of these calls.
+
+        :param reason: for the ledger; never a person's name or number.
+        :raises LedgerError: something could not be destroyed, or the ledger cannot be written.
+        """
+        unique = list(dict.fromkeys(names))
+        total = Erased()
+        for start in range(0, len(unique), _CALLS_AN_ENTRY):
+            calls = unique[start : start + _CALLS_AN_ENTRY]
+            files = self._recordings_of(calls)
+            total += self._erase(reason, calls, files)
+        return total
+
+    def trim_recordings(self, max_bytes: int) -> Erased:
+        """Delete the oldest recordings until the rest takes no more than ``max_bytes``; keys stay."""
+        found = sorted(path for path in self._ledger.recordings.glob("*/*") if path.is_file())
+        excess_bytes = sum(path.stat().st_size for path in found) - max_bytes
+        files = []
+        for path in found:
+            if excess_bytes <= 0:
+                break
+            excess_bytes -= path.stat().st_size
+            files.append(self._relative(path))
+        total = Erased()
+        for start in range(0, len(files), _CALLS_AN_ENTRY):
+            total += self._erase("recordings_max", [], files[start : start + _CALLS_AN_ENTRY])
+        return total
+
+    def finish_interrupted(self) -> Erased:
+        """Carry on where a crash stopped an erasure of this chain."""
+        begun: dict[str, dict[str, object]] = {}
+        reader = LedgerReader(self._ledger.folder, None)
+        for one in reader.entries(chain=self._ledger.chain, containing=b'"ledger.eras'):
+            erasure = str(one.entry.body.get("erasure"))
+            if one.entry.kind == Kind.LEDGER_ERASING:
+                begun[erasure] = one.entry.body
+            else:
+                begun.pop(erasure, None)
+        total = Erased()
+        for erasure, body in begun.items():
+            total += self._destroy(erasure, _strings(body.get("calls")), _strings(body.get("files")))
+        return total
+
+    def _erase(self, reason: str, calls: Sequence[str], files: Sequence[str]) -> Erased:
+        erasure = os.urandom(8).hex()
+        body = {"calls": list(calls), "erasure": erasure, "files": list(files), "reason": reason}
+        self._ledger.append(Kind.LEDGER_ERASING, body, durable=True)
+        return self._destroy(erasure, calls, files)
+
+    def _destroy(self, erasure: str, calls: Sequence[str], files: Sequence[str]) -> Erased:
+        try:
+            keys = destroy_files(self._keys_of(calls))
+            recordings = self._delete(files)
+        except OSError as exc:
+            raise LedgerError(
+                f"{exc.filename}: cannot be destroyed: {exc.strerror}; "
+                "mend that and run sipagent ledger retain"
+            ) from exc
+        body = {"erasure": erasure, "keys_destroyed": keys, "recordings_deleted": recordings}
+        self._ledger.append(Kind.LEDGER_ERASED, body, durable=True)
+        return Erased(len(calls), keys, recordings)
+
+    def _keys_of(self, names: Sequence[str]) -> list[Path]:
+        wanted = {file_name_of(name) for name in names}
+        paths = sorted(self._ledger.keys.folder.glob("*/*.key")) if wanted else []
+        return [path for path in paths if path.name.partition(".")[0] in wanted]
+
+    def _recordings_of(self, calls: Sequence[str]) -> list[str]:
+        wanted = {file_name_of(call) for call in calls}
+        found = sorted(self._ledger.recordings.glob("*/*"))
+        return [self._relative(path) for path in found if path.name.partition(".")[0] in wanted]
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._ledger.recordings).as_posix()
+
+    def _delete(self, files: Sequence[str]) -> int:
+        """Recordings are not overwritten: they are large; encrypt them where that matters."""
+        count = 0
+        folders = set()
+        for file in files:
+            path = self._ledger.recordings / file
+            if ".." not in path.parts and not Path(file).is_absolute() and path.is_file():
+                path.unlink()
+                count += 1
+                folders.add(path.parent)
+        for folder in folders:
+            sync_folder(folder)
+        return count
+
+
+def _strings(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []

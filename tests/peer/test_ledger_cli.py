@@ -1,0 +1,223 @@
+"""``sipagent ledger``: from the command line, and what forgetting leaves."""
+
+import argparse
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sipagent.cli import ledger as command
+from sipagent.errors import LedgerError
+from sipagent.ledger import Eraser, Kind, Ledger, LedgerReader, verify
+from sipagent.ledger.files import destroy
+from sipagent.ledger.keystore import KeyStore
+from tests.fakes.ledger import CALLER, QUIET, write_call, write_sample
+from tests.fakes.ledger_edits import EDITS
+
+pytestmark = pytest.mark.peer
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_sample(tmp_path / "ledger")
+    return tmp_path / "ledger"
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run_it(*words: str) -> tuple[int, str]:
+        parser = argparse.ArgumentParser()
+        command.register(parser.add_subparsers())
+        args = parser.parse_args(["ledger", words[0], "--dir", str(folder), *words[1:]])
+        capsys.readouterr()
+        status: int = args.run(args)
+        return status, capsys.readouterr().out
+
+    return run_it
+
+
+def test_verify_says_what_it_found_and_writes_down_that_it_looked(run: Run, folder: Path) -> None:
+    status, out = run("verify")
+    assert (status, "integrity:    intact" in out, "completeness: complete" in out) == (0, True, True)
+    EDITS[0].apply(folder)
+    status, out = run("verify", "--json")
+    told = json.loads(out)
+    assert (status, told["intact"], told["complete"]) == (1, False, True)
+    assert told["findings"][0]["finding"] == "changed"
+    assert told["findings"][0]["segment"] == 2
+    seen = [one.entry.body for one in LedgerReader(folder, None).entries(chain="admin")]
+    assert [body["intact"] for body in seen if "intact" in body] == [True, False]
+
+
+def test_a_copy_is_only_read(run: Run, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    before = sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "copy").rglob("*"))
+    status, _ = run("verify", "--from", str(tmp_path / "copy"))
+    assert status == 0
+    assert sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "copy").rglob("*")) == before
+
+
+def test_heads_and_key_from_elsewhere(run: Run, folder: Path, tmp_path: Path) -> None:
+    status, out = run("head")
+    assert status == 0
+    (tmp_path / "kept").write_text(out)
+    key = folder / "identity" / "instance.pub"
+    assert run("verify", "--head", f"@{tmp_path / 'kept'}", "--trusted-key", str(key))[0] == 0
+    assert run("verify", "--head", out.strip(), "--trusted-key", "ab" * 32)[0] == 1
+    with pytest.raises(LedgerError, match="not a head"):
+        run("verify", "--head", "rubbish")
+
+
+def test_a_rotated_key_is_trusted_through_the_old_one_and_back(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.pem"
+    shutil.copy(folder / "identity" / "instance.pub", old)
+    status, out = run("rotate-key")
+    assert (status, len(out.strip())) == (0, 64)
+    assert run("verify", "--no-record")[0] == 0
+    with Ledger.open(folder, "test", limits=QUIET) as ledger:
+        write_call(ledger, "call-9")
+    for key in (old, folder / "identity" / "instance.pub"):
+        assert run("verify", "--no-record", "--trusted-key", str(key))[0] == 0
+    kinds = [one.entry.kind for one in LedgerReader(folder, None).entries(chain="main")]
+    assert kinds.count("key.rotated") == 1
+
+
+def test_show_tail_search_export(run: Run, tmp_path: Path) -> None:
+    assert "caller: I have a toothache, number 2. Ñandú" in run("show", "call-1")[1]
+    assert "[sealed]" in run("tail", "--chain", "main")[1]
+    assert "toothache" not in run("tail", "-n", "50")[1]
+    assert "toothache" in run("tail", "-n", "50", "--personal")[1]
+    assert [line.split()[1] for line in run("search", "TOOTHACHE")[1].splitlines()] == [
+        "call-1",
+        "call-2",
+        "call-3",
+    ]
+    found = run("search", "--caller", "+1 555 010 0456", "--kind", "turn.agent", "--json")[1]
+    assert json.loads(found)["call_id"] == "call-2"
+    assert run("search", "--since", "2027-01-01") == (1, "")
+    assert run("search", "--until", "2026-03-01T12:00:00.100Z")[1].count("\n") == 1
+    assert run("export", "--format", "csv")[1].count("\n") == 5
+    assert json.loads(run("export", "call-3", "--format", "json")[1])["call_id"] == "call-3"
+    page = tmp_path / "call.html"
+    assert run("export", "call-1", "--format", "html", "-o", str(page))[0] == 0
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert run("export", "--format", "html")[0] == 2
+    with pytest.raises(LedgerError, match="no call nobody"):
+        run("show", "nobody")
+
+
+def test_without_a_folder_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIPAGENT_LEDGER_DIR", raising=False)
+    parser = argparse.ArgumentParser()
+    command.register(parser.add_subparsers())
+    args = parser.parse_args(["ledger", "tail"])
+    assert args.run(args) == 2
+
+
+def test_a_caller_is_forgotten_and_the_chain_still_verifies(run: Run, folder: Path) -> None:
+    status, out = run("forget", "--caller", "+1 (555) 010-0123", "--dry-run")
+    assert (status, out) == (0, "call-1\ncall-3\n")
+    assert "toothache" in run("show", "call-1")[1]
+    assert run("forget", "--caller", "+1 (555) 010-0123")[0] == 0
+    for call in ("call-1", "call-3"):
+        shown = run("show", call)[1]
+        assert "toothache" not in shown
+        assert CALLER not in shown
+        assert "500 ms" in shown
+    assert "toothache" in run("show", "call-2")[1]
+    assert len([path for path in (folder / "recordings").rglob("*") if path.is_file()]) == 1
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert CALLER.encode() not in everything
+    report = verify(folder)
+    assert report.findings == ()
+    assert run("forget", "--caller", CALLER)[0] == 1
+    bodies = {one.entry.kind: one.entry.body for one in LedgerReader(folder, None).entries(chain="admin")}
+    assert bodies["ledger.erasing"]["calls"] == ["call-1", "call-3"]
+    assert bodies["ledger.erasing"]["reason"] == "caller"
+    assert (bodies["ledger.erased"]["keys_destroyed"], bodies["ledger.erased"]["recordings_deleted"]) == (
+        2,
+        2,
+    )
+
+
+def test_a_call_is_forgotten_while_a_server_writes(run: Run, folder: Path) -> None:
+    with Ledger.open(folder, "test", limits=QUIET) as server:
+        call = server.call("call-9", [CALLER])
+        call.append(Kind.CALL_STARTED, {}, sealed={"caller": CALLER}, durable=True)
+        assert run("forget", "--call", "call-9")[0] == 0
+        call.append(Kind.TURN_CALLER, {}, sealed={"text": "after"}, durable=True)
+        call.end({})
+    assert "[forgotten]" in run("show", "call-9")[1]
+    assert verify(folder).is_good
+
+
+def test_retention_forgets_by_age(run: Run, folder: Path) -> None:
+    with Ledger.open(folder, "test", limits=QUIET) as ledger:
+        write_call(ledger, "new-call")
+    assert run("retain", "--days", "30")[0] == 0
+    assert "[forgotten]" in run("show", "call-1")[1]
+    assert "toothache" in run("show", "new-call")[1]
+    assert "192.0.2.7" not in run("tail", "-n", "99", "--personal")[1]
+    assert verify(folder).is_good
+    with pytest.raises(LedgerError, match="--days"):
+        run("retain", "--days", "0")
+
+
+def test_recordings_keep_within_their_limit_oldest_first(folder: Path) -> None:
+    with Ledger.open(folder, "test", chain="admin") as ledger:
+        sizes = {path: path.stat().st_size for path in sorted(ledger.recordings.glob("*/*"))}
+        done = Eraser(ledger).trim_recordings(sum(sizes.values()) - 1)
+    assert done.recordings == 1
+    assert not next(iter(sizes)).exists()
+    report = verify(folder)
+    assert report.findings == ()
+    assert report.recordings_checked == 2
+
+
+def test_an_erasure_that_was_cut_short_is_seen_and_finished(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(path: Path) -> bool:
+        raise OSError(5, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sipagent.ledger.keystore.destroy", crash)
+        with pytest.raises(LedgerError, match="run sipagent ledger retain"):
+            run("forget", "--caller", CALLER)
+    assert [one.fault.value for one in verify(folder).findings] == ["unfinished_erasure"]
+    assert run("retain")[0] == 0
+    assert verify(folder).findings == ()
+    assert "[forgotten]" in run("show", "call-1")[1]
+
+
+def test_an_erasure_touches_nothing_outside(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    with Ledger.open(folder, "test", chain="admin") as ledger:
+        body = {"erasure": "e", "calls": [], "files": ["../../precious", str(tmp_path / "precious")]}
+        ledger.append(Kind.LEDGER_ERASING, body, durable=True)
+        Eraser(ledger).finish_interrupted()
+    assert (tmp_path / "precious").exists()
+
+
+def test_destroying_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic"):
+        destroy(tmp_path / "link")
+    assert (tmp_path / "precious").read_text() == "x"
+
+
+def test_the_store_of_keys_forgets_for_good(folder: Path) -> None:
+    keys = KeyStore(folder / "keys", b"")
+    assert len(keys.find("call-1")) == 1
+    with Ledger.open(folder, "test", chain="admin") as ledger:
+        Eraser(ledger).forget(["call-1"], reason="test")
+    assert keys.find("call-1") == []
+    assert len(list(folder.glob("keys/*/*.key"))) == 4
