@@ -108,14 +108,33 @@ def commit_delay_ms(text: str, score: float | None, delays: CommitDelays, patien
         return delays.latest
     if is_story(text, patience.asked):
         return max(delays.doubt, round(delays.latest * _STORY_SHARE))
-    is_short_answer = _SHORT_ANSWER.match(text.strip()) is not None and len(words_of(text)) <= 3
-    if is_farewell(text) or (patience.asked is Asked.YES_NO and is_short_answer):
+    if is_farewell(text) or (patience.asked is Asked.YES_NO and _is_short_answer(text)):
         return delays.sure
-    is_sure = score is not None and score >= SURE_SCORE
-    delay_ms = delays.sure if is_sure else delays.doubt
-    if not is_sure and (_QUESTION.search(text) or is_short_answer):
-        delay_ms = (delays.sure + delays.doubt) // 2  # the words say it is over, the sound does not
+    if _is_over_by_words(text):
+        delay_ms = delays.sure * 4 // 3
+    else:
+        delay_ms = delays.sure if score is not None and score >= SURE_SCORE else delays.doubt
     return max(delay_ms, min(delays.doubt, round(patience.tempo_ms * _TEMPO_FACTOR)))
+
+
+def needs_score(text: str, patience: Patience) -> bool:
+    """True where the words leave it open and the sound decides. The model's work is saved elsewhere: a
+    question is answered when its reply is ready, which is later than any doubt."""
+    return not (
+        is_unfinished(text)
+        or is_dictating(text, patience.asked)
+        or is_story(text, patience.asked)
+        or is_farewell(text)
+        or _is_over_by_words(text)
+    )
+
+
+def _is_over_by_words(text: str) -> bool:
+    return _QUESTION.search(text) is not None or _is_short_answer(text)
+
+
+def _is_short_answer(text: str) -> bool:
+    return _SHORT_ANSWER.match(text.strip()) is not None and len(words_of(text)) <= 3
 
 
 def words_of(text: str) -> list[str]:

@@ -257,6 +257,9 @@ class Session:
                 self._begin_attempt(attempt, last_voice_ms)
             case tm.PrepareReply(_, text):
                 self._prepare_reply(text)
+            case tm.ScoreEnd(attempt):
+                assert self._prepared is not None
+                self._ear.score_end(attempt, self._prepared.is_cancelled, self._prepared.waited)
             case tm.DropAttempt():
                 self._drop_prepared()
             case tm.Commit(_, text):
@@ -292,7 +295,6 @@ class Session:
         utterance.stamps_ms["speech_end"] = last_voice_ms
         utterance.stamp("pause")
         self._ear.transcribe(attempt, utterance.is_cancelled, utterance.waited, is_final=True)
-        self._ear.score_end(attempt, utterance.is_cancelled, utterance.waited)
 
     def _stamp(self, name: str) -> None:
         if self._prepared is not None:

@@ -17,7 +17,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from sipagent.call.endpointing import Asked, CommitDelays, Patience, commit_delay_ms, is_backchannel
+from sipagent.call.endpointing import (
+    Asked,
+    CommitDelays,
+    Patience,
+    commit_delay_ms,
+    is_backchannel,
+    needs_score,
+)
 
 
 class Caller(Enum):
@@ -173,7 +180,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class BeginAttempt:
-    """Finish the text, score the end of the turn."""
+    """Finish the text."""
 
     attempt: int
     last_voice_ms: int
@@ -183,6 +190,13 @@ class BeginAttempt:
 class PrepareReply:
     attempt: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreEnd:
+    """The words leave it open: how finished does it sound?"""
+
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +255,7 @@ Action = (
     Say
     | BeginAttempt
     | PrepareReply
+    | ScoreEnd
     | DropAttempt
     | Commit
     | SayFiller
@@ -413,6 +428,8 @@ def _text_heard(turn: Turn, text: str, now_ms: int, rules: TurnRules, actions: l
     if turn.is_judging:
         return replace(turn, is_judging=False)
     actions.append(PrepareReply(turn.attempt, text))
+    if needs_score(text, turn.patience):
+        actions.append(ScoreEnd(turn.attempt))
     return replace(turn, text=text)
 
 

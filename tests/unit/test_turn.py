@@ -62,7 +62,7 @@ class Script:
         """Greeted, one turn answered, the agent's reply is playing since 4000."""
         self.greeted().spoke(2000, 3000)
         self.heard("what are your hours", 3300)
-        self(tm.Tick(3310), tm.SpeechBegan(4000))
+        self(tm.Tick(3410), tm.SpeechBegan(4000))
         assert self.turn.agent is tm.Agent.SPEAKING
         return self
 
@@ -81,8 +81,8 @@ def test_pause_begins_an_attempt_but_no_answer() -> None:
     assert script(tm.VoiceStarted(2000), tm.Tick(2500), tm.VoiceStopped(3000), tm.Tick(3179)) == []
     assert script(tm.Tick(3180)) == [tm.BeginAttempt(1, 3000)]
     assert script.heard("what are your hours", 3250) == [tm.PrepareReply(1, "what are your hours")]
-    assert script(tm.Tick(3299)) == []
-    assert script(tm.Tick(3300)) == [tm.Commit(1, "what are your hours")]
+    assert script(tm.Tick(3399)) == []
+    assert script(tm.Tick(3400)) == [tm.Commit(1, "what are your hours")]
 
 
 def test_long_voice_is_no_pause() -> None:
@@ -93,9 +93,10 @@ def test_long_voice_is_no_pause() -> None:
 @pytest.mark.parametrize(
     ("text", "score", "delay_ms"),
     [
-        ("what are your hours", 0.9, 300),
-        ("what are your hours", 0.2, 500),
-        ("what are your hours", None, 500),
+        ("what are your hours", 0.9, 400),
+        ("I need to cancel my appointment", 0.9, 300),
+        ("I need to cancel my appointment", 0.2, 700),
+        ("I need to cancel my appointment", None, 700),
         ("next Tuesday would be best", 0.2, 1280),
         ("I would like to", 0.9, 1600),
         ("my number is", 0.9, 1600),
@@ -116,6 +117,16 @@ def test_text_that_comes_late_commits_at_once() -> None:
     assert script(tm.Tick(5000)) == []
     script.heard("hello there", 5100)
     assert script(tm.Tick(5110)) == [tm.Commit(1, "hello there")]
+
+
+def test_sound_is_judged_only_where_the_words_leave_it_open() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    text = "I need to cancel my appointment."
+    assert script(tm.TextHeard(1, text, 3200)) == [tm.PrepareReply(1, text), tm.ScoreEnd(1)]
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    assert script(tm.TextHeard(1, "my number is", 3200)) == [tm.PrepareReply(1, "my number is")]
 
 
 def test_caller_who_goes_on_drops_the_attempt() -> None:
@@ -172,7 +183,11 @@ def test_short_interruption_with_words_is_answered() -> None:
     script = Script().agent_speaks()
     script(tm.VoiceStarted(5000), tm.Tick(5160), tm.VoiceStopped(5400), tm.Tick(5580))
     attempt = script.turn.attempt
-    assert script.heard("stop", 5700) == [tm.DropSpeech(), tm.PrepareReply(attempt, "stop")]
+    assert script.heard("stop", 5700) == [
+        tm.DropSpeech(),
+        tm.PrepareReply(attempt, "stop"),
+        tm.ScoreEnd(attempt),
+    ]
     assert script(tm.Tick(5700)) == [tm.Commit(attempt, "stop")]
 
 
@@ -208,7 +223,7 @@ def test_an_answer_resets_the_count_of_prompts() -> None:
     script(tm.Tick(9000), tm.SpeechBegan(9050), tm.SpeechEnded(10000))
     script.spoke(11000, 12000)
     script.heard("yes I am", 12200)
-    script(tm.Tick(12300), tm.SpeechBegan(12400), tm.SpeechEnded(14000))
+    script(tm.Tick(12400), tm.SpeechBegan(12500), tm.SpeechEnded(14000))
     assert script(tm.Tick(22000)) == [tm.Say(tm.Phrase.NO_INPUT, 0)]
 
 
@@ -299,8 +314,8 @@ STORY_MS = 1280
 @pytest.mark.parametrize(
     ("asked", "text", "score", "delay_ms"),
     [
-        (Asked.ANYTHING, "What is your address?", 0.9, 300),
-        (Asked.ANYTHING, "Can I talk to a real person, please?", 0.3, 500),
+        (Asked.ANYTHING, "What is your address?", 0.9, 400),
+        (Asked.ANYTHING, "Can I talk to a real person, please?", 0.3, 400),
         (Asked.ANYTHING, "I need to cancel my appointment.", 0.3, 700),
         (Asked.NOTHING, "My name is Sarah Miller.", 0.9, 300),
         (Asked.ANYTHING, "My name is Sarah Miller.", 0.9, 300),
@@ -317,7 +332,7 @@ STORY_MS = 1280
         (Asked.YES_NO, "Yes.", 0.02, 300),
         (Asked.YES_NO, "No, thank you.", 0.02, 300),
         (Asked.YES_NO, "No, I would rather come on Thursday.", 0.02, 700),
-        (Asked.ANYTHING, "No, thank you.", 0.02, 500),
+        (Asked.ANYTHING, "No, thank you.", 0.02, 400),
         (Asked.ANYTHING, "My number is 555", 0.99, 1600),
         (Asked.ANYTHING, "My number is five five five", 0.99, 1600),
         (Asked.ANYTHING, "My number is 555-0123.", 0.99, 300),
@@ -335,7 +350,7 @@ def test_patience_by_words_and_question(asked: Asked, text: str, score: float, d
 def test_caller_who_pauses_long_is_given_longer() -> None:
     question = "What is your address?"
     patience = Patience().paused(100, None)
-    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 300
+    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 400
     patience = patience.paused(400, "Hello there.")
     assert commit_delay_ms(question, 0.9, DELAYS, patience) == 500
     for _ in range(20):
