@@ -2,9 +2,9 @@
 
 import os
 
-# Read once, when numpy and the engines load. OpenMP's default is to spin at every barrier for milliseconds, and
-# OpenBLAS spins behind every product: as soon as another thread wants a core, a step takes seconds. Not to
-# spin at all costs half the speed of a quiet machine; some microseconds of it cost nothing in either case.
+# Read once, when numpy and the engines load. OpenMP's default is to spin at every barrier for milliseconds,
+# and OpenBLAS spins behind every product: as soon as another thread wants a core, a step takes seconds. Not
+# to spin at all costs half the speed of a quiet machine; some microseconds of it cost nothing.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "300")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -46,9 +46,16 @@ def start_agent(options: AgentOptions, events: Events) -> Child:
     return child
 
 
-def wait_ready(agent: Child, events: Events, timeout_s: float = READY_TIMEOUT_S) -> dict[str, Any]:
+def wait_ready(
+    agent: Child,
+    events: Events,
+    timeout_s: float = READY_TIMEOUT_S,
+    *,
+    earlier: list[ChildEvent] | None = None,
+) -> dict[str, Any]:
     """Wait for ``agent.ready``; its facts: ``ready_ms``, ``udp``.
 
+    :param earlier: takes the events that came before it.
     :raises SipAgentError: it ended or was not ready in time; carries its last lines.
     """
     deadline_s = time.monotonic() + timeout_s
@@ -63,6 +70,8 @@ def wait_ready(agent: Child, events: Events, timeout_s: float = READY_TIMEOUT_S)
             raise AgentFailed(
                 f"the agent ended with status {event.facts['status']} before it was ready", agent
             )
+        if earlier is not None:
+            earlier.append(event)
     raise AgentFailed(f"the agent was not ready within {timeout_s:.0f} s", agent)
 
 

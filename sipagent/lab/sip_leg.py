@@ -19,6 +19,7 @@ from sipagent.lab.sip_message import (
     build_response,
     parse_message,
     split_routes,
+    uri_of,
 )
 from sipagent.lab.sip_retransmit import GIVE_UP_MS, Retransmitter
 
@@ -183,7 +184,7 @@ class SipLeg:
             self._to = response.get("to")
             self._routes = split_routes(response.get_all("record-route"))[::-1]  # RFC 3261 s12.1.2
             if contact := response.get("contact"):
-                self._remote_uri = str(SipUri.parse(contact))
+                self._remote_uri = uri_of(contact)
             self._ack = self._request("ACK", self._new_branch())
             self.state, self.answered_ms = LegState.UP, now_ms
             self._resends.answered(f"{self._invite_branch}CANCEL")

@@ -151,6 +151,17 @@ def build_response(
     return build_message(f"SIP/2.0 {status_line}", headers + (extra or []), body)
 
 
+def uri_of(value: str) -> str:
+    """The SIP URI of a Contact with its parameters: where requests of the dialog go (RFC 3261 s12.1.2).
+
+    :raises PacketError: there is none.
+    """
+    bracketed = re.search(r"<([^>]*)>", value)
+    uri = bracketed[1] if bracketed else value.split(";", 1)[0].strip()
+    _ = SipUri.parse(uri)
+    return uri
+
+
 def split_routes(values: list[str]) -> list[str]:
     """Record-Route headers as single routes, in order; commas inside brackets stay."""
     routes: list[str] = []

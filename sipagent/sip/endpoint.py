@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pjsua2 as pj
 
@@ -17,15 +19,31 @@ _TRANSACTION_TIMEOUT_MS = 8_000
 _CODEC_IDS = {"G722": "G722/16000", "PCMU": "PCMU/8000", "PCMA": "PCMA/8000"}
 _ANY_ADDRESS = "0.0.0.0"
 
+OnRefused = Callable[[int, str, str], None]
+"""Status, reason, source address."""
 
-def open_endpoint(config: Config) -> tuple[pj.Endpoint, int]:
+
+class _Library(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no type information
+    """The endpoint, and what it tells about calls that it refuses by itself."""
+
+    def __init__(self, on_refused: OnRefused) -> None:
+        super().__init__()
+        self._on_refused = on_refused
+
+    def onRejectedIncomingCall(self, prm: Any) -> None:
+        self._on_refused(prm.statusCode, prm.reason, prm.rdata.srcAddress)
+
+
+def open_endpoint(config: Config, on_refused: OnRefused) -> tuple[pj.Endpoint, int]:
     """Start the library and its listeners on the calling thread, which becomes the SIP thread.
 
+    :param on_refused: told of every INVITE that the library refuses before the program sees it (no codec in
+        common, no place left). Must not raise.
     :returns: the endpoint and the number of calls this build can hold.
     :raises SipError: a listener's address is in use or not ours.
     """
     silence_library()
-    library = pj.Endpoint()
+    library = _Library(on_refused)
     library.libCreate()
     try:
         settings = _endpoint_config(config)
@@ -101,7 +119,7 @@ def account_config(config: Config, trunk: TrunkConfig | None) -> pj.AccountConfi
     if trunk is not None and trunk.register:
         register = trunk.register
         settings.idUri = f"sip:{register.username}@{trunk.domain}"
-        settings.regConfig.registrarUri = register.registrar
+        settings.regConfig.registrarUri = f"{register.registrar};transport={trunk.transport}"
         settings.regConfig.timeoutSec = register.expires_s
         settings.regConfig.retryIntervalSec = register.retry_s
         settings.regConfig.firstRetryIntervalSec = min(5, register.retry_s)

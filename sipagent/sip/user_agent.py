@@ -8,23 +8,24 @@ import contextlib
 import gc
 import queue
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pjsua2 as pj
 import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
-from sipagent.config.schema import Config, TrunkConfig, trunk_for
+from sipagent.config.schema import Config, trunk_for
 from sipagent.errors import SipError
 from sipagent.sip import endpoint
+from sipagent.sip.account import Account
 from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
 from sipagent.sip.leg import Leg, SipLine
 from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
+from sipagent.units import monotonic_ms
 
 _EVENT_WAIT_MS = 10
+_FAREWELL_MS = 2000
 _FORBIDDEN, _SERVER_ERROR, _UNAVAILABLE = 403, 500, 503
 
 
@@ -41,7 +42,7 @@ class SipUserAgent:
         self._start_error: Exception | None = None
         self._is_stopping = False
         self._endpoint: pj.Endpoint | None = None
-        self._accounts: list[pj.Account] = []
+        self._accounts: list[Account] = []
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
         self._legs: dict[Leg, SipLine | None] = {}
@@ -96,9 +97,16 @@ class SipUserAgent:
         self.callback_errors[where] += 1
         self._log.debug("sip.callback_failed", where=where, reason=reason)
 
+    def library_refused(self, status: int, reason: str, source: str) -> None:
+        """The library has answered an INVITE by itself. SIP thread."""
+        rule = f"the library: {reason}" if reason else "the library"
+        self._log.info("call.refused", status=status, rule=rule, pii_source=source)
+
     def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
-        if status // 100 == 2:
+        if status // 100 == 2 and expires_s > 0:
             self._log.info("trunk.registered", trunk=trunk, expires_s=expires_s)
+        elif status // 100 == 2:
+            self._log.info("trunk.unregistered", trunk=trunk)
         else:
             self._log.warning("trunk.registration_failed", trunk=trunk, status=status, reason=reason)
 
@@ -118,7 +126,9 @@ class SipUserAgent:
         while not self._is_stopping:
             self._run_commands()
             library.libHandleEvents(_EVENT_WAIT_MS)
-            self.heartbeat_ms = time.monotonic_ns() // 1_000_000
+            self.heartbeat_ms = monotonic_ms()
+            for account in self._accounts:
+                account.tick(self.heartbeat_ms)
         self._shut()
 
     def _run_commands(self) -> None:
@@ -133,28 +143,30 @@ class SipUserAgent:
                 self.count_callback_error("command", error)
 
     def _open(self) -> None:
-        self._endpoint, self.max_calls = endpoint.open_endpoint(self._config)
+        self._endpoint, self.max_calls = endpoint.open_endpoint(self._config, self.library_refused)
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)
         self._ports = [make_port() for _ in range(2 * self.max_calls)]
         self._free_ports = list(self._ports)
         endpoint.raise_media_priority()
-        self._accounts = [_Account(self, None)]
-        self._accounts += [_Account(self, trunk) for trunk in self._config.trunks if trunk.register]
+        self._accounts = [Account(self, None)]
+        self._accounts += [Account(self, trunk) for trunk in self._config.trunks if trunk.register]
         for account in self._accounts:
             account.open(self._config)
         gc.collect()
         gc.freeze()  # the collector must never run a pjsua2 destructor on another thread
 
     def _shut(self) -> None:
-        """Hang up, wait for DISCONNECTED, drop objects, destroy, in that order (pjsua2 needs it)."""
+        """Hang up, de-register, wait for both, drop objects, destroy, in that order (pjsua2 needs it)."""
         if self._endpoint is None:
             return
+        for account in self._accounts:
+            account.leave()
         with contextlib.suppress(pj.Error):
             self._endpoint.hangupAllCalls()
-            deadline = time.monotonic() + 2
-            while self._legs and time.monotonic() < deadline:
+            deadline_ms = monotonic_ms() + _FAREWELL_MS
+            while self._has_farewells and monotonic_ms() < deadline_ms:
                 self._endpoint.libHandleEvents(_EVENT_WAIT_MS)
         for account in self._accounts:
             with contextlib.suppress(pj.Error):
@@ -166,6 +178,11 @@ class SipUserAgent:
         with contextlib.suppress(pj.Error):
             self._endpoint.libDestroy()
         self._endpoint = None
+
+    @property
+    def _has_farewells(self) -> bool:
+        """True while a call has not ended or a registrar has not let us go."""
+        return bool(self._legs) or any(account.is_registered for account in self._accounts)
 
     # --- incoming calls ---
 
@@ -220,30 +237,4 @@ class SipUserAgent:
             operation.txOption.headers.append(header)
         self._log.info("call.refused", status=rejection.status, rule=rejection.rule, pii_source=source)
         leg.has_hung_up = True
-        leg.hangup(operation)
-
-
-class _Account(pj.Account):  # type: ignore[misc]
-    """A SIP identity: the local one that takes direct calls, or a trunk's registration."""
-
-    def __init__(self, agent: SipUserAgent, trunk: TrunkConfig | None) -> None:
-        super().__init__()
-        self._agent = agent
-        self._trunk = trunk
-
-    def open(self, config: Config) -> None:
-        """Tell the library about it; a trunk with ``register`` begins to register."""
-        self.create(endpoint.account_config(config, self._trunk), self._trunk is None)
-
-    def onIncomingCall(self, prm: Any) -> None:
-        try:
-            self._agent.take_call(self, prm.callId, prm.rdata.wholeMsg, prm.rdata.srcAddress)
-        except Exception as error:
-            self._agent.count_callback_error("onIncomingCall", error)
-
-    def onRegState(self, prm: Any) -> None:
-        try:
-            assert self._trunk is not None
-            self._agent.registration_changed(self._trunk.name, prm.code, prm.reason, prm.expiration)
-        except Exception as error:
-            self._agent.count_callback_error("onRegState", error)
+        leg.answer(operation)  # hangup() would leave the headers out
