@@ -74,7 +74,7 @@ def test_pieces_do_not_matter(text: str, seed: int) -> None:
         ("Visit https://x.com/a?b=c,d. It is new.", ["Visit https://x.com/a?b=c,d.", "It is new."]),
         ("Mail info@maple.com. We will answer.", ["Mail info@maple.com.", "We will answer."]),
         ("Call (555) 123-4567. We are open.", ["Call (555) 123-4567.", "We are open."]),
-        ('She said "Hi. Bye." and left us.', ['She said "Hi. Bye."', 'and left us.']),
+        ('She said "Hi. Bye." and left us.', ['She said "Hi. Bye."', "and left us."]),
         ("We offer:\n- Cleaning\n- Filling teeth", ["We offer:", "- Cleaning\n- Filling teeth"]),
         ("5 * 3 is 15. And 2 * 2 is 4.", ["5 * 3 is 15.", "And 2 * 2 is 4."]),
     ],
