@@ -22,7 +22,8 @@ def note(pitch_hz: float, duration_s: float, decay_per_s: float) -> npt.NDArray[
     for overtone in range(1, 8):
         if pitch_hz * overtone < 3400:
             tone += np.sin(2 * np.pi * pitch_hz * overtone * time_s) / overtone**1.2
-    return tone * np.minimum(1, time_s * 50) * np.exp(-time_s * decay_per_s)
+    tone *= np.minimum(1, time_s * 50) * np.exp(-time_s * decay_per_s)
+    return tone
 
 
 def music(instrument: str) -> Pcm16:
