@@ -18,7 +18,7 @@ DECAY_PER_S = {"piano": 2.5, "organ": 0.2}
 
 def note(pitch_hz: float, duration_s: float, decay_per_s: float) -> npt.NDArray[np.float64]:
     time_s = np.arange(round(SAMPLE_RATE_HZ * duration_s)) / SAMPLE_RATE_HZ
-    tone = np.zeros_like(time_s)
+    tone: npt.NDArray[np.float64] = np.zeros(len(time_s))
     for overtone in range(1, 8):
         if pitch_hz * overtone < 3400:
             tone += np.sin(2 * np.pi * pitch_hz * overtone * time_s) / overtone**1.2
