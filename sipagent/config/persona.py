@@ -1,5 +1,6 @@
 """Sections ``numbers`` and ``personas``: who answers which number, and how."""
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,15 @@ from sipagent.config.fields import Problem, from_file, from_key, not_sayable, ou
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 MATCH = re.compile(r"(\+?[A-Za-z0-9_.-]+\*?|\*)")
+
+AUTO_VOICE = "auto"
+_CORES_FOR_PIPER = 4
+"""Piper speaks five times faster than real time on one core: with fewer of them it makes callers wait."""
+
+
+def usual_voice(cores: int) -> str:
+    """The voice that ``auto`` means on a machine with so many cores."""
+    return "piper-en_US-joe-medium" if cores >= _CORES_FOR_PIPER else "hibari"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +82,9 @@ class PersonaConfig:
     """What the language model is told about its task, a text file relative to sip.yaml."""
     prompt: str = field(default="", repr=False, metadata=from_file("prompt_file"))
     """Text of ``prompt_file``, without white space around it."""
-    voice: str = "piper-en_US-joe-medium"
-    """Voice model of kind tts in the catalogue, or ``hibari``."""
+    voice: str = AUTO_VOICE
+    """Voice model of kind tts in the catalogue, or ``hibari``; ``auto``: ``piper-en_US-joe-medium`` on four
+    cores or more, else ``hibari``, which needs a tenth of the time."""
     goodbye: str = "Goodbye."
     """Said before the agent hangs up."""
     apology: str = "Sorry, I didn't get that. Could you say it again?"
@@ -84,6 +95,10 @@ class PersonaConfig:
     """Longest call. 10..14400 s."""
     no_input: NoInputConfig = field(default_factory=NoInputConfig)
     """What happens when the caller says nothing."""
+
+    def __post_init__(self) -> None:
+        if self.voice == AUTO_VOICE:
+            object.__setattr__(self, "voice", usual_voice(len(os.sched_getaffinity(0))))
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""

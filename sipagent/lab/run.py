@@ -10,6 +10,8 @@ from types import FrameType
 
 from rich.console import Console
 
+from sipagent.config.load import load_config
+from sipagent.config.schema import persona_for
 from sipagent.errors import SipAgentError
 from sipagent.lab.agent_process import AgentOptions, start_agent, wait_ready
 from sipagent.lab.child import Child, ChildEvent, Events
@@ -20,7 +22,7 @@ from sipagent.lab.place_call import PlacedCall, place_calls
 from sipagent.lab.plan import CallPlan, PlannedLine, Trigger
 from sipagent.lab.scenario import LineConfig, Scenario, find_scenario, load_scenario
 from sipagent.lab.transcript import unmet_expectations, write_transcript
-from sipagent.lab.voices import line_files, without_pauses
+from sipagent.lab.voices import line_files, unlike, without_pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def run_lab(options: LabOptions, console: Console) -> int:
     scenario = load_scenario(path)
     title = scenario.name or path.stem
     with console.status("Preparing the caller's lines …"):
-        wavs = line_files(scenario.lines, scenario.voice)
+        wavs = line_files(scenario.lines, unlike(_agent_voice(options.agent, scenario.to), scenario.voice))
     options.out_dir.mkdir(parents=True, exist_ok=True)
     events: Events = Events()
     view = LiveView(console)
@@ -53,6 +55,13 @@ def run_lab(options: LabOptions, console: Console) -> int:
         plan = plan_call(scenario, wavs, sip_uri(scenario.to, agent.udp), options.impairments)
         calls, agent_events = place_calls([("", plan)], events, options.out_dir, view.show)
     return _finish(calls[0], agent_events, scenario, title, console)
+
+
+def _agent_voice(agent: AgentOptions, number: str) -> str:
+    persona = persona_for(load_config(agent.config), number)
+    if persona is None:
+        raise SipAgentError(f"lab: {agent.config} has no entry of numbers for {number!r}")
+    return persona.voice
 
 
 def plan_call(scenario: Scenario, wavs: list[Path], uri: str, impairments: Impairments) -> CallPlan:

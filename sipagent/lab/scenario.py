@@ -18,8 +18,8 @@ SCENARIO_DIR = Path("lab")
 class VoiceConfig:
     """Section ``voice``: who speaks the caller's lines."""
 
-    engine: Literal["hibari", "piper", "espeak"] = "hibari"
-    """Hibari sounds unlike the agent's Piper, so that a recording is easy to follow."""
+    engine: Literal["auto", "hibari", "piper", "espeak"] = "auto"
+    """``auto``: of hibari and Piper the one that the agent does not use."""
     name: str = ""
     """The engine's voice: hibari ``heart``, a Piper model's name, espeak ``en-us``. Empty: its usual one."""
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,13 @@ _RECIPE = "1"
 
 Speak = Callable[[str], Pcm16]
 """Text → 16 kHz PCM."""
+
+
+def unlike(agent_voice: str, voice: VoiceConfig) -> VoiceConfig:
+    """The caller's voice where the scenario leaves it open: not the agent's."""
+    if voice.engine != "auto":
+        return voice
+    return replace(voice, engine="hibari" if agent_voice.startswith("piper") else "piper")
 
 
 def line_files(lines: Iterable[LineConfig], voice: VoiceConfig, *, cache_dir: Path = CACHE_DIR) -> list[Path]:
@@ -77,7 +85,7 @@ def open_voice(voice: VoiceConfig) -> Speak:
             from sipagent.speech.tts_hibari import DEFAULT_VOICE, HibariTts
 
             return _whole(HibariTts(voice.name or DEFAULT_VOICE))
-        case "piper":
+        case "piper" | "auto":
             from sipagent.speech.tts_piper import PiperTts
 
             return _whole(PiperTts(MODELS_DIR / (voice.name or PIPER_VOICE)))

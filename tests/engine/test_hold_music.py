@@ -34,8 +34,9 @@ def music(instrument: str) -> Pcm16:
         melody = np.concatenate([note(SCALE_HZ[rng.integers(8)], 0.5, decay) for _ in range(4)])
         chord = np.sum([note(SCALE_HZ[bar % 3 + step] / 2, 2.0, decay) for step in (0, 2, 4)], axis=0)
         bars.append(melody + 0.5 * chord)
-    sound = np.concatenate(bars)
-    return (sound / np.abs(sound).max() * 6000).astype(np.int16)
+    sound: npt.NDArray[np.float64] = np.concatenate(bars)
+    peak = float(np.abs(sound).max())
+    return (sound / peak * 6000).astype(np.int16)
 
 
 @pytest.mark.parametrize("instrument", sorted(DECAY_PER_S))
