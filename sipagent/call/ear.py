@@ -31,8 +31,9 @@ _PREROLL_WINDOWS = 12
 """Sound from before the voice was certain that belongs to the turn."""
 _END_MODEL_SAMPLES = ms_to_samples(8000)
 _ASK_ECHO_PROBABILITY = 0.3
-_ECHO_UNEXPLAINED = 0.3
-"""Measured: echo alone at −6 to −20 dB leaves under 0.05, a caller over it mostly more than 0.5."""
+_ECHO_UNEXPLAINED = 0.55
+"""Measured: echo alone at −6 to −20 dB leaves under 0.05, a caller over it mostly more than 0.6. Where the
+jitter buffer drops or repeats a frame, the larger part of the window still explains half."""
 _STREAM_FEED_SAMPLES = ms_to_samples(200)
 
 

@@ -1,6 +1,6 @@
 """Is what comes in only our own voice coming back? Line echo explained by what was played, window by window.
 
-The last quarter second of the line is compared with what was played up to 0.6 s before: the best single
+The last quarter second of the line is compared with what was played up to 0.8 s before: the best single
 delay and gain explain a share of its energy. Echo is explained almost wholly, whatever its delay and level;
 a caller who speaks over it is not. Nothing adapts, so nothing has to converge.
 """
@@ -14,7 +14,7 @@ from sipagent.units import SAMPLE_RATE_HZ, Pcm16, ms_to_samples
 _BAND_HZ = 8000
 """Echo has passed the telephone's band; what the voice had above it cannot come back."""
 _HEARD_SAMPLES = ms_to_samples(256, _BAND_HZ)
-_LONGEST_DELAY_SAMPLES = ms_to_samples(640, _BAND_HZ)
+_LONGEST_DELAY_SAMPLES = ms_to_samples(800, _BAND_HZ)
 """0..400 ms on the line, and the jitter buffers on the way."""
 _FFT_SAMPLES = 1 << 14
 _SILENT_RMS = 30.0
