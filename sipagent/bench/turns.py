@@ -2,13 +2,16 @@
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from sipagent.bench.options import add_call_arguments, add_speech_argument
+from sipagent.bench.report import Figure, ms_figure, publish
 from sipagent.bench.session import Session, measure_calls
 from sipagent.bench.speech_set import speech_lines
 from sipagent.bench.stats import Distribution
@@ -20,6 +23,10 @@ from sipagent.lab.stages import STAGE_NAMES
 
 NAME = "turns"
 HELP = "voice-to-voice time of scripted turns, and where it goes"
+WANTED_MS = (450.0, 800.0)
+"""V2V p50 and p95 of one call at a time."""
+WANTED_MANY_MS = 1000.0
+"""V2V p50 of several calls at a time."""
 TURNS_A_CALL = 8
 """Longer benchmarks hang up and call again."""
 _REPLY_TIMEOUT_MS = 20_000
@@ -53,23 +60,8 @@ class TurnsResult:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options beyond those of every benchmark."""
-    parser.add_argument("-n", type=at_least_one, default=16, metavar="N", help="turns in all (default: 16)")
-    parser.add_argument(
-        "--calls", type=at_least_one, default=1, metavar="K", help="calls at the same time (default: 1)"
-    )
-    parser.add_argument(
-        "--speech",
-        metavar="DIR",
-        help="WAV folder with manifest.json, or a scenario (default: lab/bench.yaml)",
-    )
-    parser.add_argument("--to", default="receptionist", metavar="NAME", help="who is called")
-
-
-def at_least_one(text: str) -> int:
-    """An argument that counts something."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {text!r}")
-    return int(text)
+    add_call_arguments(parser, counted="turns", default=16)
+    add_speech_argument(parser, "lab/bench.yaml")
 
 
 def run(args: argparse.Namespace, agent: AgentOptions, impairments: Impairments, console: Console) -> int:
@@ -79,24 +71,11 @@ def run(args: argparse.Namespace, agent: AgentOptions, impairments: Impairments,
     """
     lines = speech_lines(args.speech)
     rounds = plan_rounds(lines, args.n, args.calls, impairments)
-    args.out.mkdir(parents=True, exist_ok=True)
     session = measure_calls(rounds, agent, args.out, console, uri_to=args.to)
     if not session.conversations:
         raise SipAgentError(f"bench turns: no call was answered: {'; '.join(session.failures)}")
     result = summarize(session, args.n, args.calls, impairments)
-    plain = dataclasses.asdict(result)
-    (args.out / "turns.json").write_text(json.dumps(plain, indent=1) + "\n")
-    from sipagent.bench.turns_plot import draw_turns  # matplotlib takes half a second to import
-
-    draw_turns(result, args.out / "turns.png")
-    if args.json:
-        print(json.dumps(plain))
-    else:
-        Console().print(table_of(result))
-    for failure in result.failures:
-        console.print(f"! {failure}", style="yellow")
-    console.print(f"{args.out / 'turns.json'}, {args.out / 'turns.png'}", highlight=False)
-    return 1 if result.failures else 0
+    return publish(NAME, result, [table_of(result)], lambda png: draw(result, png), args, console)
 
 
 def plan_rounds(
@@ -187,3 +166,21 @@ def table_of(result: TurnsResult) -> Table:
         figures = (f"{value:.1f}" for value in (spread.p50, spread.p95, spread.p99, spread.max))
         table.add_row(name, str(spread.count), *figures, style=style)
     return table
+
+
+def draw(result: TurnsResult, png: Path) -> None:
+    """Histogram and waterfall."""
+    from sipagent.bench.turns_plot import draw_turns  # matplotlib takes half a second to import
+
+    draw_turns(result, png)
+
+
+def figures(plain: dict[str, Any]) -> list[Figure]:
+    """For the summary of all benchmarks, of ``turns.json``."""
+    v2v, calls = plain["v2v"], plain["calls_at_once"]
+    if calls > 1:
+        name = f"voice to voice p50, {calls} calls at once"
+        return [ms_figure(name, (v2v["p50"],), (WANTED_MANY_MS,), v2v["count"])]
+    return [
+        ms_figure("voice to voice p50 / p95, one call", (v2v["p50"], v2v["p95"]), WANTED_MS, v2v["count"])
+    ]

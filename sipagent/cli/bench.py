@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sipagent.bench import turns
+from sipagent.bench import everything
 from sipagent.cli.lab import add_impairments, impairments_of
 from sipagent.lab.agent_process import AgentOptions
 
-_BENCHES = (turns,)
+_BENCHES = (*everything.BENCHES, everything)
 """Each has NAME, HELP, add_arguments(parser) and run(args, agent, impairments, console)."""
 
 
@@ -32,6 +32,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Run one benchmark; its own status."""
     args.out = args.out or Path("out") / time.strftime(f"bench-{args.module.NAME}-%Y%m%d-%H%M%S")
+    args.out.mkdir(parents=True, exist_ok=True)
     agent = AgentOptions(config=args.config, llm=args.llm)
     status: int = args.module.run(args, agent, impairments_of(args), Console(stderr=True))
     return status

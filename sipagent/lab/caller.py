@@ -19,7 +19,9 @@ import numpy as np
 
 from sipagent.codecs.level import rms_dbov
 from sipagent.errors import SipAgentError
+from sipagent.lab.echo_path import echo_of
 from sipagent.lab.plan import CallPlan, Move, Progress, decide
+from sipagent.lab.quality import Quality, quality_of
 from sipagent.lab.rtp_line import SpokenLine, prepare_line
 from sipagent.lab.softphone import Softphone, go_realtime
 from sipagent.lab.wire import LineAnswer, Span, answer_to
@@ -54,6 +56,7 @@ class Caller:
         self._spans_told = 0
         self._is_start_told = False
         self._is_hanging_up = False
+        self._left_ms: int | None = None
 
     def place_call(self) -> None:
         """From INVITE to the end; returns when the call is over."""
@@ -91,6 +94,7 @@ class Caller:
         if self._phone.is_over:
             return True
         if self._is_hanging_up:
+            self._left_ms = self._left_ms or monotonic_ms()
             self._phone.hang_up()
             return False
         if self._current is None:
@@ -162,6 +166,7 @@ class Caller:
             "invited_ms": phone.leg.invited_ms,
             "answered_ms": phone.leg.answered_ms,
             "ended_ms": phone.leg.ended_ms,
+            "left_ms": self._left_ms or phone.leg.ended_ms,
             "setup_ms": phone.setup_ms if phone.leg.answered_ms else None,
             "greeting_ms": phone.first_audible_ms(),
             "codec": phone.leg.remote.codec if phone.leg.remote else None,
@@ -170,7 +175,26 @@ class Caller:
             "rtp": dataclasses.asdict(phone.rtp_report()),
             "own_pace_ms": {f"p{q}": float(np.percentile(pace_ms, q)) for q in (50, 99, 100)},
             "skipped_packets": phone.line.skipped_packets,
+            "quality": dataclasses.asdict(self._quality()),
+            "echo": self._echo(),
         }
+
+    def _quality(self) -> Quality:
+        spoken = [line.span for line in self._spoken if line.span is not None]
+        return quality_of(self._phone.line.received, self._phone.spans(), spoken)
+
+    def _echo(self) -> dict[str, float] | None:
+        """The echo that was asked for, as it was in the packets; the caller's own lines are left out."""
+        if self._plan.impairments.echo_gain_db is None:
+            return None
+        lines = [line.span for line in self._spoken if line.span is not None]
+        quiet = [
+            packet
+            for packet in self._phone.line.sent
+            if not any(span.start_ms - 60 < packet.due_ms < span.end_ms + 60 for span in lines)
+        ]
+        echo = echo_of(quiet, self._phone.line.received)
+        return dataclasses.asdict(echo) if echo else None
 
 
 def main(argv: list[str] | None = None) -> int:

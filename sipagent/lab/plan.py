@@ -24,8 +24,11 @@ class Trigger(Enum):
     """When a line is spoken."""
 
     REPLY = "reply"
+    """When the agent has spoken and is silent."""
     AFTER = "after"
+    """So long after the line before, whatever the agent does."""
     BARGE_IN = "barge_in"
+    """So long into the agent's speech; where that was shorter, as REPLY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class PlannedLine:
     """Path of a 16-bit mono WAV."""
     trigger: Trigger = Trigger.REPLY
     delay_ms: int = 0
+    tag: str = ""
+    """What kind of line this is, for those who measure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,8 @@ class CallPlan:
     uri: str
     lines: tuple[PlannedLine, ...]
     caller_hangs_up: bool = True
+    leaves_after_ms: int | None = None
+    """Hang up this long into the reply to the last line; None: hear it to its end."""
     reply_silence_ms: int = 700
     reply_timeout_ms: int = 15_000
     max_call_ms: int = 300_000
@@ -123,14 +130,17 @@ def decide(
     trigger, delay_ms = Trigger.REPLY, 0
     if not is_done:
         trigger, delay_ms = plan.lines[progress.next_line].trigger, plan.lines[progress.next_line].delay_ms
+    elif plan.leaves_after_ms is not None:
+        trigger, delay_ms = Trigger.BARGE_IN, plan.leaves_after_ms
     if trigger is Trigger.AFTER:
         return Decision(move if waited_ms >= delay_ms else Move.WAIT)
-    newest = spans[-1] if spans and spans[-1].end_ms > progress.since_ms else None
-    if trigger is Trigger.BARGE_IN:
-        is_time = is_agent_speaking and newest is not None and now_ms - newest.start_ms >= delay_ms
-    else:
-        is_quiet = newest is not None and now_ms - newest.end_ms >= plan.reply_silence_ms
-        is_time = is_quiet and not is_agent_speaking
+    heard = [span for span in spans if span.end_ms > progress.since_ms]
+    newest = heard[-1] if heard else None
+    is_quiet = newest is not None and now_ms - newest.end_ms >= plan.reply_silence_ms
+    is_time = is_quiet and not is_agent_speaking
+    if trigger is Trigger.BARGE_IN and is_agent_speaking and heard:
+        into_ms = now_ms - max(heard[0].start_ms, progress.since_ms)
+        is_time = into_ms >= delay_ms
     if is_time:
         return Decision(move)
     patience_ms = plan.reply_timeout_ms * (_STUCK_FACTOR if is_agent_speaking else 1)
