@@ -13,6 +13,7 @@ import structlog
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
+from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
@@ -185,6 +186,7 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig) -> S
             temperature=config.llm.temperature,
             deadline_ms=config.llm.deadline_ms,
         ),
+        retry_after_s=config.limits.retry_after_s,
     )
 
 
@@ -210,11 +212,12 @@ class Switchboard:
 
     _FAREWELL_S = 8.0
 
-    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger, book: Book | None = None) -> None:
+        """:param book: the audit ledger of the calls; None: they leave no entries."""
         self._config = config
         self._log = log
         self.engines: Engines | None = None
-        self.desk = Desk(config, self._parts_for, log)
+        self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
         return f"Switchboard({self._config.instance}, {self.desk!r})"
@@ -245,10 +248,11 @@ class Switchboard:
 class Worker:
     """One process's agent: a switchboard on a SIP line. ``start``, then ``close``."""
 
-    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger, book: Book | None = None) -> None:
+        """:param book: the audit ledger of the calls; None: they leave no entries."""
         self._config = config
         self._log = log
-        self._switchboard = Switchboard(config, log)
+        self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ from sipagent.call import turn as tm
 from sipagent.call.ear import Ear, HearingEngines, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
-from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp
+from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp, Offer, Rejection
 from sipagent.call.record import CallRecord
 from sipagent.call.utterance import (
     SoundPrepared,
@@ -34,6 +34,7 @@ from sipagent.units import monotonic_ms
 
 _POLL_S = 0.005
 _GOODBYE_LIMIT_MS = 10_000
+_UNAVAILABLE = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class SessionParts:
     stream: SttStream
     conversation: Conversation
     limits: SamplingLimits
+    retry_after_s: int = 10
+    """Told to the peer whose call cannot be taken."""
 
 
 class Session:
@@ -55,12 +58,15 @@ class Session:
     def __init__(
         self,
         call_id: str,
+        offer: Offer,
         line: Line,
         parts: SessionParts,
+        record: CallRecord,
         log: structlog.stdlib.BoundLogger,
         on_end: Callable[["Session"], None],
     ) -> None:
         self.call_id = call_id
+        self._offer = offer
         self._line = line
         self._parts = parts
         self._log = log
@@ -72,11 +78,13 @@ class Session:
         self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log)
         self._mouth = Mouth(line.audio)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
-        self._record = CallRecord(log)
+        self._record = record
         self._prepared: Utterance | None = None
         self._spoken: Utterance | None = None
         self._utterances = 0
         self._up_ms: int | None = None
+        self._caller_since_ms: int | None = None
+        """When the turn's first voice came; None: nothing of it was heard."""
         self._has_hung_up = False
         self._closing_since_ms = 0
         self._is_time_up = False
@@ -97,12 +105,16 @@ class Session:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def cut(self) -> None:
+        """The process ends now: note that the call did not end by itself. Any thread."""
+        self._record.cut()
+
     # --- the thread ---
 
     def _run(self) -> None:
         down: LineDown | None = None
         try:
-            self._line.answer()
+            self._answer()
             while down is None:
                 down = self._wait()
         except Exception:  # a call's fault costs this call, never the worker
@@ -110,6 +122,15 @@ class Session:
             self._line.hang_up()
         finally:
             self._finish(down)
+
+    def _answer(self) -> None:
+        """Answer once the call's start is on the disk."""
+        problem = self._record.begin(self._offer, self._parts.persona)
+        if problem is None:
+            self._line.answer()
+            self._record.accepted()
+        else:
+            self._line.refuse(Rejection(_UNAVAILABLE, problem, self._parts.retry_after_s))
 
     def _wait(self) -> LineDown | None:
         try:
@@ -154,7 +175,7 @@ class Session:
         assert self._up_ms is not None
         if not self._is_time_up and now_ms - self._up_ms >= self._parts.persona.max_call_s * 1000:
             self._is_time_up = True
-            self._log.info("call.time_up", max_call_s=self._parts.persona.max_call_s)
+            self._record.end_wanted("call.time_up", max_call_s=self._parts.persona.max_call_s)
             self._step(tm.EndWanted(now_ms))
         if not self._turn.is_closing:
             self._closing_since_ms = now_ms
@@ -171,13 +192,13 @@ class Session:
                 interruptible = self._parts.persona.greeting_interruptible
                 self._step(tm.CallStarted(at_ms, greeting_interruptible=interruptible))
             case EndCall(reason):
-                self._log.info("call.end_wanted", reason=reason)
+                self._record.end_wanted("call.end_wanted", reason=reason)
                 if self._up_ms is None:
                     self._hang_up()
                 else:
                     self._step(tm.EndWanted(monotonic_ms()))
             case DigitPressed(digit):
-                self._log.info("dtmf.received", pii_digit=digit)
+                self._record.pressed(digit)
             case SoundPrepared() | UtteranceComplete() | UtteranceFailed():
                 self._take_sound(event)
             case tm.TextHeard():
@@ -218,11 +239,11 @@ class Session:
         utterance.stamps_ms["first_rtp"] = at_ms
         if utterance.attempt is not None:
             self._history.append(Message(Role.CALLER, utterance.caller_text))
-            self._record.answered(utterance.stamps_ms, utterance.queued_ms)
+            self._record.answered(utterance)
         else:
             self._record.phrase_began(at_ms)
         if self._turn.caller is tm.Caller.SILENT:
-            self._ear.forget()
+            self._forget_turn()
         self._step(tm.SpeechBegan(at_ms))
 
     def _speech_ended(self, at_ms: int) -> None:
@@ -230,20 +251,22 @@ class Session:
         text = ""
         if utterance is not None:
             text = utterance.text or self._mouth.heard_text()
-            self._told(utterance, text, is_interrupted=False)
+            self._told(utterance, text, at_ms, is_interrupted=False)
         self._step(tm.SpeechEnded(at_ms, asked_by(text)))
 
-    def _told(self, utterance: Utterance, text: str, *, is_interrupted: bool) -> None:
+    def _told(self, utterance: Utterance, text: str, ended_ms: int, *, is_interrupted: bool) -> None:
         """Note what the caller really heard."""
+        self._record.spoken(utterance, text, ended_ms, is_interrupted=is_interrupted)
         if not text:
             return
         self._history.append(Message(Role.AGENT, text))
-        self._record.spoken(text, is_interrupted=is_interrupted)
         self._parts.conversation.read_ahead(self._history, "")
 
     # --- actions ---
 
     def _step(self, event: tm.Event) -> None:
+        if isinstance(event, tm.VoiceStarted) and self._caller_since_ms is None:
+            self._caller_since_ms = event.now_ms
         self._turn, actions = tm.step(self._turn, event, self._parts.rules)
         for action in actions:
             self._log.debug("turn.acted", action=type(action).__name__)
@@ -265,7 +288,7 @@ class Session:
                 self._say_filler()
             case tm.ForgetTurn():
                 self._drop_prepared()
-                self._ear.forget()
+                self._forget_turn()
             case tm.HoldSpeech():
                 self._mouth.hold()
             case tm.ResumeSpeech():
@@ -280,6 +303,10 @@ class Session:
                 )
             case tm.HangUp():
                 self._hang_up()
+
+    def _forget_turn(self) -> None:
+        self._ear.forget()
+        self._caller_since_ms = None
 
     def _new_utterance(self, attempt: int | None) -> Utterance:
         self._drop_prepared()
@@ -321,7 +348,7 @@ class Session:
         utterance, self._prepared = self._prepared, None
         assert utterance is not None
         utterance.stamp("commit")
-        self._record.heard(text)
+        self._record.heard(text, self._caller_since_ms, utterance.stamps_ms["speech_end"])
         self._play(utterance)
 
     def _play(self, utterance: Utterance) -> None:
@@ -359,8 +386,7 @@ class Session:
         heard = self._mouth.drop()
         if utterance is not None:
             utterance.cancel()
-            if heard:
-                self._told(utterance, heard, is_interrupted=True)
+            self._told(utterance, heard, monotonic_ms(), is_interrupted=True)
 
     def _hang_up(self) -> None:
         self._has_hung_up = True

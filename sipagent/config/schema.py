@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Literal
 
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
+from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
 
 __all__ = [
+    "AnchorConfig",
     "BargeInConfig",
     "CommitConfig",
     "Config",
     "HostPort",
+    "LedgerConfig",
     "LimitsConfig",
     "ListenConfig",
     "LlmConfig",
@@ -129,6 +132,8 @@ class Config:
     """The language model."""
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     """How much is taken on."""
+    ledger: LedgerConfig = field(default_factory=LedgerConfig)
+    """The audit ledger."""
     logging: LogConfig = field(default_factory=LogConfig)
     """The log on standard error."""
     models_dir: Path = Path("models")

@@ -28,17 +28,25 @@ class AgentOptions:
     llm: str | None = None
     """Instead of the configured model."""
     is_private: bool = True
-    """Free loopback ports instead of the configured addresses."""
+    """Free loopback ports instead of the configured addresses, and a ledger of its own."""
+    has_ledger: bool = True
+    """False: calls leave no record."""
 
 
-def start_agent(options: AgentOptions, events: Events) -> Child:
-    """Start ``sipagent serve``; the caller stops it."""
+def start_agent(options: AgentOptions, events: Events, ledger_dir: Path) -> Child:
+    """Start ``sipagent serve``; the caller stops it.
+
+    :param ledger_dir: where a private agent keeps its ledger.
+    """
     command = [sys.executable, "-m", "sipagent", "serve", "-c", str(options.config)]
     command += ["--log-format", "json", "--log-pii"]
     if options.is_private:
         first = free_port_block(_RTP_PORTS)
         command += ["--listen-udp", f"{LOOPBACK}:{free_udp_port()}"]
         command += ["--rtp-ports", f"{first}-{first + _RTP_PORTS - 1}"]
+        command += ["--ledger-dir", str(ledger_dir)]
+    if not options.has_ledger:
+        command += ["--no-ledger"]
     if options.llm:
         command += ["--llm", options.llm]
     child = Child(AGENT, command, events, reads="stderr")
@@ -46,9 +54,16 @@ def start_agent(options: AgentOptions, events: Events) -> Child:
     return child
 
 
-def wait_ready(agent: Child, events: Events, timeout_s: float = READY_TIMEOUT_S) -> dict[str, Any]:
+def wait_ready(
+    agent: Child,
+    events: Events,
+    timeout_s: float = READY_TIMEOUT_S,
+    *,
+    earlier: list[ChildEvent] | None = None,
+) -> dict[str, Any]:
     """Wait for ``agent.ready``; its facts: ``ready_ms``, ``udp``.
 
+    :param earlier: takes the events that came before it.
     :raises SipAgentError: it ended or was not ready in time; carries its last lines.
     """
     deadline_s = time.monotonic() + timeout_s
@@ -63,6 +78,8 @@ def wait_ready(agent: Child, events: Events, timeout_s: float = READY_TIMEOUT_S)
             raise AgentFailed(
                 f"the agent ended with status {event.facts['status']} before it was ready", agent
             )
+        if earlier is not None:
+            earlier.append(event)
     raise AgentFailed(f"the agent was not ready within {timeout_s:.0f} s", agent)
 
 
