@@ -18,6 +18,7 @@ from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
 from sipagent.call.session import SessionParts
+from sipagent.call.tape import plan_for
 from sipagent.call.turn import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
@@ -160,7 +161,9 @@ def _warm(config: Config, engines: Engines) -> None:
 
     def phrases(persona: PersonaConfig) -> None:
         said = (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
-        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts])
+        tape = plan_for(config.recording, persona)
+        before = tape.phrases() if tape else ()
+        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts, *before])
 
     with ThreadPoolExecutor(2, thread_name_prefix="warm") as pool:
         jobs = [pool.submit(engines.llm.warm, persona.prompt) for persona in config.personas.values()]
@@ -186,6 +189,7 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig) -> S
             temperature=config.llm.temperature,
             deadline_ms=config.llm.deadline_ms,
         ),
+        tape=plan_for(config.recording, persona),
         retry_after_s=config.limits.retry_after_s,
     )
 

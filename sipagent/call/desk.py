@@ -11,6 +11,7 @@ from sipagent.call.audit import Book, CallAudit, RefusalAudit
 from sipagent.call.ports import EndCall, Line, Mailbox, Offer, Rejection
 from sipagent.call.record import CallRecord
 from sipagent.call.session import Session, SessionParts
+from sipagent.call.tape import CallTape
 from sipagent.config.schema import Config, PersonaConfig, persona_for
 from sipagent.errors import CapacityError
 from sipagent.units import monotonic_ms
@@ -92,8 +93,9 @@ class Desk:
             pii_sip_call_id=offer.call_id,
         )
         trail = None if self._book is None else self._book.call(call_id, [offer.caller])
-        record = CallRecord(log, CallAudit(trail, log))
-        session = Session(call_id, offer, line, parts, record, log, self._ended)
+        audit = CallAudit(trail, log)
+        record, tape = CallRecord(log, audit), CallTape(parts.tape, trail, audit.note, log)
+        session = Session(call_id, offer, line, parts, record, tape, log, self._ended)
         with self._lock:
             self._sessions.add(session)
         session.start()

@@ -20,6 +20,7 @@ from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
 from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp, Offer, Rejection
 from sipagent.call.record import CallRecord
+from sipagent.call.tape import CallTape, TapePlan
 from sipagent.call.utterance import (
     SoundPrepared,
     Speaker,
@@ -48,6 +49,8 @@ class SessionParts:
     stream: SttStream
     conversation: Conversation
     limits: SamplingLimits
+    tape: TapePlan | None = None
+    """How the call is recorded; None: not."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
 
@@ -62,6 +65,7 @@ class Session:
         line: Line,
         parts: SessionParts,
         record: CallRecord,
+        tape: CallTape,
         log: structlog.stdlib.BoundLogger,
         on_end: Callable[["Session"], None],
     ) -> None:
@@ -75,10 +79,11 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
         self._turn = tm.Turn()
         self._history: list[Message] = []
-        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log)
+        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log, tap=tape.take)
         self._mouth = Mouth(line.audio)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
         self._record = record
+        self._tape = tape
         self._prepared: Utterance | None = None
         self._spoken: Utterance | None = None
         self._utterances = 0
@@ -157,6 +162,7 @@ class Session:
             self._stop_speaking()
         self._parts.conversation.close()
         self._ear.close()
+        self._tape.close()
         self._record.ended(down, self._line.audio, monotonic_ms())
         self._line.release()
         self._on_end(self)
@@ -172,6 +178,9 @@ class Session:
             self._speech_ended(ended_ms)
         now_ms = monotonic_ms()
         self._step(tm.Tick(now_ms))
+        is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
+        if self._tape.clock(now_ms, is_quiet=is_quiet):
+            self._open(now_ms)
         assert self._up_ms is not None
         if not self._is_time_up and now_ms - self._up_ms >= self._parts.persona.max_call_s * 1000:
             self._is_time_up = True
@@ -189,8 +198,8 @@ class Session:
             case LineUp(at_ms) if self._up_ms is None:
                 self._up_ms = at_ms
                 self._record.up(at_ms)
-                interruptible = self._parts.persona.greeting_interruptible
-                self._step(tm.CallStarted(at_ms, greeting_interruptible=interruptible))
+                self._tape.up(at_ms)
+                self._open(at_ms)
             case EndCall(reason):
                 self._record.end_wanted("call.end_wanted", reason=reason)
                 if self._up_ms is None:
@@ -199,10 +208,13 @@ class Session:
                     self._step(tm.EndWanted(monotonic_ms()))
             case DigitPressed(digit):
                 self._record.pressed(digit)
+                if self._tape.pressed(digit, monotonic_ms()):
+                    self._open(monotonic_ms())
             case SoundPrepared() | UtteranceComplete() | UtteranceFailed():
                 self._take_sound(event)
             case tm.TextHeard():
                 self._stamp("stt_final")
+                self._tape.heard(event.text, event.now_ms)
                 self._step(event)
             case tm.EndScored():
                 self._stamp("eot_score")
@@ -210,6 +222,7 @@ class Session:
             case tm.AttemptFailed():
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
+                self._tape.heard(text, monotonic_ms())
                 self._parts.conversation.read_ahead(self._history, text)
 
     def _take_sound(self, event: SoundPrepared | UtteranceComplete | UtteranceFailed) -> None:
@@ -221,7 +234,7 @@ class Session:
         if isinstance(event, SoundPrepared):
             utterance.sounds.append(event)
             if utterance.is_committed:
-                self._mouth.add(event.pcm, event.text, event.pause_before_ms)
+                self._voice(event)
             return
         utterance.is_complete = True
         if isinstance(event, UtteranceComplete):
@@ -253,6 +266,8 @@ class Session:
             text = utterance.text or self._mouth.heard_text()
             self._told(utterance, text, at_ms, is_interrupted=False)
         self._step(tm.SpeechEnded(at_ms, asked_by(text)))
+        if self._tape.agent_ended(text, at_ms):
+            self._open(at_ms)
 
     def _told(self, utterance: Utterance, text: str, ended_ms: int, *, is_interrupted: bool) -> None:
         """Note what the caller really heard."""
@@ -261,6 +276,16 @@ class Session:
             return
         self._history.append(Message(Role.AGENT, text))
         self._parts.conversation.read_ahead(self._history, "")
+
+    def _open(self, now_ms: int) -> None:
+        """Say what opens the call: about its recording, then the greeting. What else goes on is dropped."""
+        if self._turn.is_closing:
+            return
+        self._drop_prepared()
+        self._forget_turn()
+        self._turn = tm.Turn(attempt=self._turn.attempt + 1)
+        interruptible = self._parts.persona.greeting_interruptible and not self._tape.is_announcing
+        self._step(tm.CallStarted(now_ms, greeting_interruptible=interruptible))
 
     # --- actions ---
 
@@ -334,6 +359,10 @@ class Session:
             self._speaker.say(utterance, self._parts.persona.goodbye)
             self._step(tm.ReplyEndsCall(utterance.attempt))
             return
+        answer = self._tape.reply_to(text)
+        if answer is not None:
+            self._speaker.say(utterance, answer)
+            return
         self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
 
     def _drop_prepared(self) -> None:
@@ -349,6 +378,7 @@ class Session:
         assert utterance is not None
         utterance.stamp("commit")
         self._record.heard(text, self._caller_since_ms, utterance.stamps_ms["speech_end"])
+        self._tape.said(text, monotonic_ms())
         self._play(utterance)
 
     def _play(self, utterance: Utterance) -> None:
@@ -358,14 +388,18 @@ class Session:
         utterance.is_committed = True
         self._mouth.begin()
         for sound in utterance.sounds:
-            self._mouth.add(sound.pcm, sound.text, sound.pause_before_ms)
+            self._voice(sound)
         if utterance.is_complete:
             self._mouth.finish()
+
+    def _voice(self, sound: SoundPrepared) -> None:
+        self._tape.agent_says(sound.text, monotonic_ms())
+        self._mouth.add(sound.pcm, sound.text, sound.pause_before_ms)
 
     def _say(self, phrase: tm.Phrase, index: int) -> None:
         persona = self._parts.persona
         text = {
-            tm.Phrase.GREETING: persona.greeting,
+            tm.Phrase.GREETING: self._tape.opening or persona.greeting,
             tm.Phrase.APOLOGY: persona.apology,
             tm.Phrase.GOODBYE: persona.goodbye,
             tm.Phrase.NO_INPUT: persona.no_input.prompts[index],

@@ -14,6 +14,7 @@ from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
+from sipagent.config.recording import RecordingConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
 
@@ -32,6 +33,7 @@ __all__ = [
     "NumberConfig",
     "PersonaConfig",
     "PortRange",
+    "RecordingConfig",
     "RegisterConfig",
     "RtpConfig",
     "Secret",
@@ -130,6 +132,8 @@ class Config:
     """Ear, voice, turns and interruptions."""
     llm: LlmConfig = field(default_factory=LlmConfig)
     """The language model."""
+    recording: RecordingConfig = field(default_factory=RecordingConfig)
+    """Whether calls are recorded, and how."""
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     """How much is taken on."""
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
