@@ -420,7 +420,7 @@ class Session:
         heard = self._mouth.drop()
         if utterance is not None:
             utterance.cancel()
-            self._told(utterance, heard, monotonic_ms(), is_interrupted=True)
+            self._told(utterance, heard, self._mouth.held_since_ms, is_interrupted=True)
 
     def _hang_up(self) -> None:
         self._has_hung_up = True
