@@ -13,10 +13,12 @@ import structlog
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
+from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
 from sipagent.call.session import SessionParts
+from sipagent.call.tape import plan_for
 from sipagent.call.turn import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
@@ -159,7 +161,9 @@ def _warm(config: Config, engines: Engines) -> None:
 
     def phrases(persona: PersonaConfig) -> None:
         said = (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
-        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts])
+        tape = plan_for(config.recording, persona)
+        before = tape.phrases() if tape else ()
+        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts, *before])
 
     with ThreadPoolExecutor(2, thread_name_prefix="warm") as pool:
         jobs = [pool.submit(engines.llm.warm, persona.prompt) for persona in config.personas.values()]
@@ -185,6 +189,8 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig) -> S
             temperature=config.llm.temperature,
             deadline_ms=config.llm.deadline_ms,
         ),
+        tape=plan_for(config.recording, persona),
+        retry_after_s=config.limits.retry_after_s,
     )
 
 
@@ -210,11 +216,12 @@ class Switchboard:
 
     _FAREWELL_S = 8.0
 
-    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger, book: Book | None = None) -> None:
+        """:param book: the audit ledger of the calls; None: they leave no entries."""
         self._config = config
         self._log = log
         self.engines: Engines | None = None
-        self.desk = Desk(config, self._parts_for, log)
+        self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
         return f"Switchboard({self._config.instance}, {self.desk!r})"
@@ -245,10 +252,11 @@ class Switchboard:
 class Worker:
     """One process's agent: a switchboard on a SIP line. ``start``, then ``close``."""
 
-    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger, book: Book | None = None) -> None:
+        """:param book: the audit ledger of the calls; None: they leave no entries."""
         self._config = config
         self._log = log
-        self._switchboard = Switchboard(config, log)
+        self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
 
     def __repr__(self) -> str:

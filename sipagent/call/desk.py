@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import structlog
 
+from sipagent.call.audit import Book, CallAudit, RefusalAudit
 from sipagent.call.ports import EndCall, Line, Mailbox, Offer, Rejection
+from sipagent.call.record import CallRecord
 from sipagent.call.session import Session, SessionParts
+from sipagent.call.tape import CallTape
 from sipagent.config.schema import Config, PersonaConfig, persona_for
 from sipagent.errors import CapacityError
 from sipagent.units import monotonic_ms
@@ -21,10 +24,19 @@ PartsFor = Callable[[PersonaConfig], SessionParts]
 class Desk:
     """Takes calls while it is open. ``offer`` runs on the SIP thread, the rest anywhere."""
 
-    def __init__(self, config: Config, parts_for: PartsFor, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        parts_for: PartsFor,
+        log: structlog.stdlib.BoundLogger,
+        book: Book | None = None,
+    ) -> None:
+        """:param book: the audit ledger; None where it is off."""
         self._config = config
         self._parts_for = parts_for
         self._log = log
+        self._book = book
+        self._refusals = RefusalAudit(book, log)
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()
         self._is_open = False
@@ -44,28 +56,46 @@ class Desk:
 
     def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
         """Take the call or refuse it; a taken call answers by itself."""
+        call_id = uuid.uuid4().hex[:12]
+        outcome = self._take(call_id, offer, line)
+        if isinstance(outcome, Rejection):
+            self._refusals.refused(call_id, offer, outcome)
+        return outcome
+
+    def turned_away(self, offer: Offer, rejection: Rejection) -> None:
+        """Note a call that the SIP side has refused by itself."""
+        self._refusals.refused(uuid.uuid4().hex[:12], offer, rejection)
+
+    def _take(self, call_id: str, offer: Offer, line: Line) -> Session | Rejection:
         persona = persona_for(self._config, offer.dialled)
         if persona is None:
-            return Rejection(_NOT_FOUND, f"no entry of numbers matches {offer.dialled!r}")
+            return Rejection(_NOT_FOUND, "no entry of numbers matches the dialled number")
         if not self._is_open:
             return self._busy("shutting down, or not ready yet")
+        if self._book is not None and not self._book.state.is_writable:
+            return self._busy(f"ledger: {self._book.state.problem}")
         if self._is_too_fast():
             return self._busy("limits.calls_per_second")
-        call_id = uuid.uuid4().hex[:12]
-        log = self._log.bind(call_id=call_id)
         try:
             parts = self._parts_for(persona)
         except CapacityError as error:
             return self._busy(str(error))
+        return self._begin(call_id, offer, line, parts)
+
+    def _begin(self, call_id: str, offer: Offer, line: Line, parts: SessionParts) -> Session:
+        log = self._log.bind(call_id=call_id)
         log.info(
             "call.started",
             trunk=offer.trunk,
-            persona=persona.name,
+            persona=parts.persona.name,
             pii_from=offer.caller,
             pii_to=offer.dialled,
             pii_sip_call_id=offer.call_id,
         )
-        session = Session(call_id, line, parts, log, self._ended)
+        trail = None if self._book is None else self._book.call(call_id, [offer.caller])
+        audit = CallAudit(trail, log)
+        record, tape = CallRecord(log, audit), CallTape(parts.tape, trail, audit.note, log)
+        session = Session(call_id, offer, line, parts, record, tape, log, self._ended)
         with self._lock:
             self._sessions.add(session)
         session.start()
@@ -82,6 +112,7 @@ class Desk:
         for session in sessions:
             if not session.join(max(0, deadline_ms - monotonic_ms()) / 1000):
                 self._log.warning("call.cut", call_id=session.call_id, waited_s=timeout_s)
+                session.cut()
 
     def wait_until_idle(self) -> None:
         """Return when no call is in progress."""

@@ -72,7 +72,10 @@ class Ear:
         stream: SttStream,
         post: Callable[[object], None],
         log: structlog.stdlib.BoundLogger,
+        tap: Callable[[Pcm16, Pcm16], None] | None = None,
     ) -> None:
+        """:param tap: gets every window of the line and what was played meanwhile; must be quick."""
+        self._tap = tap
         self._ring = rings.from_line
         self._played_ring = rings.played
         self._echo = EchoGate()
@@ -106,6 +109,8 @@ class Ear:
             window, self._window = np.split(self._window, [vad.WINDOW_SAMPLES])
             played, self._played = np.split(self._played, [min(len(self._played), vad.WINDOW_SAMPLES)])
             self._echo.push(window, played)
+            if self._tap is not None:
+                self._tap(window, played)
             change = self._tracker.step(self._voice_probability(window), self._heard_samples)
             self._heard_samples += len(window)
             if isinstance(change, vad.VoiceStarted):

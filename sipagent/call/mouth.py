@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sipagent.media.ring import AudioRings, Flag
-from sipagent.units import FRAME_SAMPLES, Pcm16, ms_to_samples, samples_to_ms
+from sipagent.units import FRAME_SAMPLES, Pcm16, monotonic_ms, ms_to_samples, samples_to_ms
 
 _LEAD = ms_to_samples(1000)
 _FADE = ms_to_samples(10)
@@ -45,6 +45,7 @@ class Mouth:
         self._is_open = False
         self._is_finished = False
         self._is_held = False
+        self._held_since_ms = 0
         self._has_begun = False
 
     @property
@@ -56,6 +57,11 @@ class Mouth:
     def has_begun(self) -> bool:
         """The caller has heard the beginning of it."""
         return self._has_begun
+
+    @property
+    def held_since_ms(self) -> int:
+        """When the utterance, now held or dropped, fell silent."""
+        return self._held_since_ms or monotonic_ms()
 
     def begin(self) -> None:
         """Open an utterance; an open one is dropped."""
@@ -117,6 +123,7 @@ class Mouth:
         if not self._is_open or self._is_held:
             return
         self._is_held = True
+        self._held_since_ms = monotonic_ms()
         cut = self._ring.position + _KEPT_FRAMES * FRAME_SAMPLES
         if self._ring.written > cut:
             tail = self._ring.peek(cut - _FADE, _FADE)

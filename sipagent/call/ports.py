@@ -39,6 +39,9 @@ class Line(Protocol):
     def answer(self) -> None:
         """Accept the call (200)."""
 
+    def refuse(self, rejection: Rejection) -> None:
+        """Turn the call away, in place of the answer."""
+
     def hang_up(self) -> None:
         """End the call (BYE, or a final status before the answer). Idempotent."""
 
@@ -92,3 +95,6 @@ class CallDesk(Protocol):
 
     def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
         """Take the call (its events go to the mailbox) or refuse it."""
+
+    def turned_away(self, offer: Offer, rejection: Rejection) -> None:
+        """Note a call that was refused before it was offered; a stranger's offer has no trunk."""

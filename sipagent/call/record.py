@@ -1,11 +1,18 @@
-"""What a call leaves in the log: one event for each thing that happened, one summary at its end."""
+"""What a call leaves: in the log one event for each thing that happened and a summary at its end, in the
+audit ledger the same with every word, sealed.
+"""
 
 import statistics
 
 import structlog
 
-from sipagent.call.ports import LineDown
+from sipagent.call.audit import CallAudit
+from sipagent.call.ports import LineDown, Offer
+from sipagent.call.utterance import Utterance
+from sipagent.config.schema import PersonaConfig
+from sipagent.ledger import Kind
 from sipagent.media.ring import AudioRings
+from sipagent.units import monotonic_ms
 
 STAGES = (
     "speech_end",
@@ -22,63 +29,139 @@ STAGES = (
 
 
 class CallRecord:
-    """Logs one call. Everything a person said stands under a ``pii_`` key. Call thread only."""
+    """Notes what happens in one call. In the log, everything a person said stands under a ``pii_`` key.
+    Call thread only, but for ``cut``.
+    """
 
-    def __init__(self, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(self, log: structlog.stdlib.BoundLogger, audit: CallAudit) -> None:
         self._log = log
+        self._audit = audit
+        self._began_ms = monotonic_ms()
         self._turn_id = 0
         self._v2v_ms: list[int] = []
         self._up_ms: int | None = None
         self._interruptions = 0
         self._has_greeted = False
+        self._is_unanswered = False
+        """Since the caller's last turn nothing was audible."""
 
     def __repr__(self) -> str:
         return f"CallRecord(turns={self._turn_id}, v2v_ms={self._v2v_ms})"
+
+    def begin(self, offer: Offer, persona: PersonaConfig) -> str | None:
+        """Before the answer; waits for the disk.
+
+        :returns: why the call may not be answered.
+        """
+        return self._audit.begin(offer, persona)
+
+    def accepted(self) -> None:
+        """The call is answered."""
+        self._audit.note(Kind.CALL_ANSWERED, {"ring_ms": monotonic_ms() - self._began_ms})
 
     def up(self, at_ms: int) -> None:
         """The caller's ACK has come."""
         self._up_ms = at_ms
         self._log.info("call.connected")
+        self._audit.note(Kind.CALL_MILESTONE, {"name": "connected", "reached_ms": at_ms})
 
     def phrase_began(self, at_ms: int) -> None:
         """A phrase of the program's own is audible; the first one is the greeting."""
+        self._is_unanswered = False
         if not self._has_greeted and self._up_ms is not None:
             self._has_greeted = True
             self._log.info("greeting.began", after_ms=at_ms - self._up_ms)
 
-    def heard(self, text: str) -> None:
-        """The caller's turn is over."""
+    def heard(self, text: str, began_ms: int | None, ended_ms: int) -> None:
+        """The caller's turn is over, or so it seems: where the caller goes on before anything was audible,
+        the whole turn comes again.
+
+        :param began_ms: its first voice, where it is known.
+        """
         self._turn_id += 1
         self._log.info("turn.heard", turn_id=self._turn_id, pii_text=text)
+        body: dict[str, object] = {
+            "turn_id": self._turn_id,
+            "began_ms": ended_ms if began_ms is None else began_ms,
+            "ended_ms": ended_ms,
+        }
+        if self._is_unanswered:
+            body["continues"] = self._turn_id - 1
+        self._is_unanswered = True
+        self._audit.note(Kind.TURN_CALLER, body, sealed={"text": text})
 
-    def answered(self, stamps_ms: dict[str, int], queued_ms: dict[str, int]) -> None:
-        """The first sample of the answer has gone out.
-
-        :param queued_ms: how long the work waited in each lane.
-        """
-        v2v_ms = stamps_ms["first_rtp"] - stamps_ms["speech_end"]
+    def answered(self, answer: Utterance) -> None:
+        """The first sample of the answer has gone out."""
+        self._is_unanswered = False
+        v2v_ms = v2v_ms_of(answer)
         self._v2v_ms.append(v2v_ms)
-        stamps = {stage: stamps_ms.get(stage) for stage in STAGES}
+        stamps = {stage: answer.stamps_ms.get(stage) for stage in STAGES}
         self._log.info(
-            "turn.answered", turn_id=self._turn_id, v2v_ms=v2v_ms, stamps=stamps, queued_ms=queued_ms
+            "turn.answered",
+            turn_id=self._turn_id,
+            v2v_ms=v2v_ms,
+            stamps=stamps,
+            queued_ms=answer.queued_ms,
         )
 
-    def spoken(self, text: str, *, is_interrupted: bool) -> None:
-        """What the caller heard of an utterance."""
-        self._interruptions += is_interrupted
-        self._log.info("turn.spoken", turn_id=self._turn_id, pii_text=text, interrupted=is_interrupted)
+    def spoken(self, utterance: Utterance, text: str, ended_ms: int, *, is_interrupted: bool) -> None:
+        """An utterance is over.
+
+        :param text: what the caller heard of it; empty where that is less than a word.
+        """
+        if text:
+            self._interruptions += is_interrupted
+            self._log.info("turn.spoken", turn_id=self._turn_id, pii_text=text, interrupted=is_interrupted)
+        if "first_rtp" not in utterance.stamps_ms:
+            return  # nobody heard anything of it
+        body: dict[str, object] = {
+            "turn_id": self._turn_id,
+            "began_ms": utterance.stamps_ms["first_rtp"],
+            "ended_ms": ended_ms,
+            "interrupted": is_interrupted,
+        }
+        if utterance.attempt is not None:
+            body["stamps_ms"] = dict(utterance.stamps_ms)
+            body["queued_ms"] = dict(utterance.queued_ms)
+            body["v2v_ms"] = v2v_ms_of(utterance)
+        self._audit.note(Kind.TURN_AGENT, body, sealed={"text": text, "meant": utterance.prepared_text})
+
+    def pressed(self, digit: str) -> None:
+        """A DTMF digit."""
+        self._log.info("dtmf.received", pii_digit=digit)
+        self._audit.note(Kind.DTMF_RECEIVED, sealed={"digits": digit})
+
+    def end_wanted(self, event: str, **facts: str | int) -> None:
+        """Something other than the conversation ends the call."""
+        self._log.info(event, **facts)
+        self._audit.note(Kind.CALL_MILESTONE, {"name": event.partition(".")[2], **facts})
 
     def ended(self, down: LineDown | None, audio: AudioRings, now_ms: int) -> None:
-        """The summary line. ``down`` is None where the call failed on our side."""
-        self._log.info(
-            "call.ended",
-            cause=down.cause if down else "failed",
-            sip_status=down.sip_status if down else None,
-            duration_ms=now_ms - self._up_ms if self._up_ms is not None else 0,
-            turns=self._turn_id,
-            interruptions=self._interruptions,
-            v2v_p50_ms=round(statistics.median(self._v2v_ms)) if self._v2v_ms else None,
-            v2v_max_ms=max(self._v2v_ms, default=None),
-            tx_underruns=audio.to_line.underruns,
-            rx_overrun_samples=audio.from_line.overruns,
-        )
+        """The summary. ``down`` is None where the call failed on our side. Waits for the disk."""
+        facts = {
+            "cause": down.cause if down else "failed",
+            "sip_status": down.sip_status if down else None,
+            "duration_ms": now_ms - self._up_ms if self._up_ms is not None else 0,
+            "turns": self._turn_id,
+            "interruptions": self._interruptions,
+            "v2v_p50_ms": round(statistics.median(self._v2v_ms)) if self._v2v_ms else None,
+            "v2v_max_ms": max(self._v2v_ms, default=None),
+            "tx_underruns": audio.to_line.underruns,
+            "rx_overrun_samples": audio.from_line.overruns,
+        }
+        self._log.info("call.ended", **facts)
+        self._audit.end({"outcome": self._outcome(down), **facts})
+
+    def cut(self) -> None:
+        """The process ends before the call does. Any thread."""
+        self._audit.cut()
+
+    def _outcome(self, down: LineDown | None) -> str:
+        if down is None:
+            return "failed"
+        return "conversation" if self._up_ms is not None else "not connected"
+
+
+def v2v_ms_of(answer: Utterance) -> int:
+    """From the caller's last voiced sample to the answer's first."""
+    return answer.stamps_ms["first_rtp"] - answer.stamps_ms["speech_end"]

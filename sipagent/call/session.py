@@ -18,8 +18,9 @@ from sipagent.call import turn as tm
 from sipagent.call.ear import Ear, HearingEngines, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
-from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp
+from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp, Offer, Rejection
 from sipagent.call.record import CallRecord
+from sipagent.call.tape import CallTape, TapePlan
 from sipagent.call.utterance import (
     SoundPrepared,
     Speaker,
@@ -34,6 +35,7 @@ from sipagent.units import monotonic_ms
 
 _POLL_S = 0.005
 _GOODBYE_LIMIT_MS = 10_000
+_UNAVAILABLE = 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class SessionParts:
     stream: SttStream
     conversation: Conversation
     limits: SamplingLimits
+    tape: TapePlan | None = None
+    """How the call is recorded; None: not."""
+    retry_after_s: int = 10
+    """Told to the peer whose call cannot be taken."""
 
 
 class Session:
@@ -55,12 +61,16 @@ class Session:
     def __init__(
         self,
         call_id: str,
+        offer: Offer,
         line: Line,
         parts: SessionParts,
+        record: CallRecord,
+        tape: CallTape,
         log: structlog.stdlib.BoundLogger,
         on_end: Callable[["Session"], None],
     ) -> None:
         self.call_id = call_id
+        self._offer = offer
         self._line = line
         self._parts = parts
         self._log = log
@@ -69,14 +79,17 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
         self._turn = tm.Turn()
         self._history: list[Message] = []
-        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log)
+        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log, tap=tape.take)
         self._mouth = Mouth(line.audio)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
-        self._record = CallRecord(log)
+        self._record = record
+        self._tape = tape
         self._prepared: Utterance | None = None
         self._spoken: Utterance | None = None
         self._utterances = 0
         self._up_ms: int | None = None
+        self._caller_since_ms: int | None = None
+        """When the turn's first voice came; None: nothing of it was heard."""
         self._has_hung_up = False
         self._closing_since_ms = 0
         self._is_time_up = False
@@ -97,12 +110,16 @@ class Session:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def cut(self) -> None:
+        """The process ends now: note that the call did not end by itself. Any thread."""
+        self._record.cut()
+
     # --- the thread ---
 
     def _run(self) -> None:
         down: LineDown | None = None
         try:
-            self._line.answer()
+            self._answer()
             while down is None:
                 down = self._wait()
         except Exception:  # a call's fault costs this call, never the worker
@@ -110,6 +127,15 @@ class Session:
             self._line.hang_up()
         finally:
             self._finish(down)
+
+    def _answer(self) -> None:
+        """Answer once the call's start is on the disk."""
+        problem = self._record.begin(self._offer, self._parts.persona)
+        if problem is None:
+            self._line.answer()
+            self._record.accepted()
+        else:
+            self._line.refuse(Rejection(_UNAVAILABLE, problem, self._parts.retry_after_s))
 
     def _wait(self) -> LineDown | None:
         try:
@@ -136,6 +162,7 @@ class Session:
             self._stop_speaking()
         self._parts.conversation.close()
         self._ear.close()
+        self._tape.close()
         self._record.ended(down, self._line.audio, monotonic_ms())
         self._line.release()
         self._on_end(self)
@@ -151,10 +178,13 @@ class Session:
             self._speech_ended(ended_ms)
         now_ms = monotonic_ms()
         self._step(tm.Tick(now_ms))
+        is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
+        if self._tape.clock(now_ms, is_quiet=is_quiet):
+            self._open(now_ms)
         assert self._up_ms is not None
         if not self._is_time_up and now_ms - self._up_ms >= self._parts.persona.max_call_s * 1000:
             self._is_time_up = True
-            self._log.info("call.time_up", max_call_s=self._parts.persona.max_call_s)
+            self._record.end_wanted("call.time_up", max_call_s=self._parts.persona.max_call_s)
             self._step(tm.EndWanted(now_ms))
         if not self._turn.is_closing:
             self._closing_since_ms = now_ms
@@ -168,20 +198,23 @@ class Session:
             case LineUp(at_ms) if self._up_ms is None:
                 self._up_ms = at_ms
                 self._record.up(at_ms)
-                interruptible = self._parts.persona.greeting_interruptible
-                self._step(tm.CallStarted(at_ms, greeting_interruptible=interruptible))
+                self._tape.up(at_ms)
+                self._open(at_ms)
             case EndCall(reason):
-                self._log.info("call.end_wanted", reason=reason)
+                self._record.end_wanted("call.end_wanted", reason=reason)
                 if self._up_ms is None:
                     self._hang_up()
                 else:
                     self._step(tm.EndWanted(monotonic_ms()))
             case DigitPressed(digit):
-                self._log.info("dtmf.received", pii_digit=digit)
+                self._record.pressed(digit)
+                if self._tape.pressed(digit, monotonic_ms()):
+                    self._open(monotonic_ms())
             case SoundPrepared() | UtteranceComplete() | UtteranceFailed():
                 self._take_sound(event)
             case tm.TextHeard():
                 self._stamp("stt_final")
+                self._tape.heard(event.text, event.now_ms)
                 self._step(event)
             case tm.EndScored():
                 self._stamp("eot_score")
@@ -189,6 +222,7 @@ class Session:
             case tm.AttemptFailed():
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
+                self._tape.heard(text, monotonic_ms())
                 self._parts.conversation.read_ahead(self._history, text)
 
     def _take_sound(self, event: SoundPrepared | UtteranceComplete | UtteranceFailed) -> None:
@@ -200,7 +234,7 @@ class Session:
         if isinstance(event, SoundPrepared):
             utterance.sounds.append(event)
             if utterance.is_committed:
-                self._mouth.add(event.pcm, event.text, event.pause_before_ms)
+                self._voice(event)
             return
         utterance.is_complete = True
         if isinstance(event, UtteranceComplete):
@@ -218,11 +252,11 @@ class Session:
         utterance.stamps_ms["first_rtp"] = at_ms
         if utterance.attempt is not None:
             self._history.append(Message(Role.CALLER, utterance.caller_text))
-            self._record.answered(utterance.stamps_ms, utterance.queued_ms)
+            self._record.answered(utterance)
         else:
             self._record.phrase_began(at_ms)
         if self._turn.caller is tm.Caller.SILENT:
-            self._ear.forget()
+            self._forget_turn()
         self._step(tm.SpeechBegan(at_ms))
 
     def _speech_ended(self, at_ms: int) -> None:
@@ -230,20 +264,34 @@ class Session:
         text = ""
         if utterance is not None:
             text = utterance.text or self._mouth.heard_text()
-            self._told(utterance, text, is_interrupted=False)
+            self._told(utterance, text, at_ms, is_interrupted=False)
         self._step(tm.SpeechEnded(at_ms, asked_by(text)))
+        if self._tape.agent_ended(text, at_ms):
+            self._open(at_ms)
 
-    def _told(self, utterance: Utterance, text: str, *, is_interrupted: bool) -> None:
+    def _told(self, utterance: Utterance, text: str, ended_ms: int, *, is_interrupted: bool) -> None:
         """Note what the caller really heard."""
+        self._record.spoken(utterance, text, ended_ms, is_interrupted=is_interrupted)
         if not text:
             return
         self._history.append(Message(Role.AGENT, text))
-        self._record.spoken(text, is_interrupted=is_interrupted)
         self._parts.conversation.read_ahead(self._history, "")
+
+    def _open(self, now_ms: int) -> None:
+        """Say what opens the call: about its recording, then the greeting. What else goes on is dropped."""
+        if self._turn.is_closing:
+            return
+        self._drop_prepared()
+        self._forget_turn()
+        self._turn = tm.Turn(attempt=self._turn.attempt + 1)
+        interruptible = self._parts.persona.greeting_interruptible and not self._tape.is_announcing
+        self._step(tm.CallStarted(now_ms, greeting_interruptible=interruptible))
 
     # --- actions ---
 
     def _step(self, event: tm.Event) -> None:
+        if isinstance(event, tm.VoiceStarted) and self._caller_since_ms is None:
+            self._caller_since_ms = event.now_ms
         self._turn, actions = tm.step(self._turn, event, self._parts.rules)
         for action in actions:
             self._log.debug("turn.acted", action=type(action).__name__)
@@ -268,7 +316,7 @@ class Session:
                 self._say_filler()
             case tm.ForgetTurn():
                 self._drop_prepared()
-                self._ear.forget()
+                self._forget_turn()
             case tm.HoldSpeech():
                 self._mouth.hold()
             case tm.ResumeSpeech():
@@ -283,6 +331,10 @@ class Session:
                 )
             case tm.HangUp():
                 self._hang_up()
+
+    def _forget_turn(self) -> None:
+        self._ear.forget()
+        self._caller_since_ms = None
 
     def _new_utterance(self, attempt: int | None) -> Utterance:
         self._drop_prepared()
@@ -309,6 +361,10 @@ class Session:
             self._speaker.say(utterance, self._parts.persona.goodbye)
             self._step(tm.ReplyEndsCall(utterance.attempt))
             return
+        answer = self._tape.reply_to(text)
+        if answer is not None:
+            self._speaker.say(utterance, answer)
+            return
         self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
 
     def _drop_prepared(self) -> None:
@@ -323,7 +379,8 @@ class Session:
         utterance, self._prepared = self._prepared, None
         assert utterance is not None
         utterance.stamp("commit")
-        self._record.heard(text)
+        self._record.heard(text, self._caller_since_ms, utterance.stamps_ms["speech_end"])
+        self._tape.said(text, monotonic_ms())
         self._play(utterance)
 
     def _play(self, utterance: Utterance) -> None:
@@ -333,14 +390,18 @@ class Session:
         utterance.is_committed = True
         self._mouth.begin()
         for sound in utterance.sounds:
-            self._mouth.add(sound.pcm, sound.text, sound.pause_before_ms)
+            self._voice(sound)
         if utterance.is_complete:
             self._mouth.finish()
+
+    def _voice(self, sound: SoundPrepared) -> None:
+        self._tape.agent_says(sound.text, monotonic_ms())
+        self._mouth.add(sound.pcm, sound.text, sound.pause_before_ms)
 
     def _say(self, phrase: tm.Phrase, index: int) -> None:
         persona = self._parts.persona
         text = {
-            tm.Phrase.GREETING: persona.greeting,
+            tm.Phrase.GREETING: self._tape.opening or persona.greeting,
             tm.Phrase.APOLOGY: persona.apology,
             tm.Phrase.GOODBYE: persona.goodbye,
             tm.Phrase.NO_INPUT: persona.no_input.prompts[index],
@@ -361,8 +422,7 @@ class Session:
         heard = self._mouth.drop()
         if utterance is not None:
             utterance.cancel()
-            if heard:
-                self._told(utterance, heard, is_interrupted=True)
+            self._told(utterance, heard, self._mouth.held_since_ms, is_interrupted=True)
 
     def _hang_up(self) -> None:
         self._has_hung_up = True

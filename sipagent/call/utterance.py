@@ -61,6 +61,11 @@ class Utterance:
     _cancelled: threading.Event = field(default_factory=threading.Event)
     _sounds_begun: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def prepared_text(self) -> str:
+        """What the model wrote, or the phrase; while that is not known, the clauses that have sound."""
+        return self.text or " ".join(dict.fromkeys(sound.text for sound in self.sounds))
+
     def cancel(self) -> None:
         """Its jobs stop within one token or chunk."""
         self._cancelled.set()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sipagent.cli import ledger_change
+from sipagent.config.load import load_config
 from sipagent.errors import LedgerError
 from sipagent.ledger import ChainEntry, Kind, LedgerReader
 from sipagent.ledger.clock import utc_of, utc_text
@@ -59,7 +60,10 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         command.add_argument("--json", action="store_true", help="one JSON object a line")
     changing = ledger_change.register(commands)
     for command in (tail, show, search, export, head, *changing):
-        command.add_argument("--dir", type=Path, metavar="DIR", help=f"the ledger (also from {DIR_VARIABLE})")
+        command.add_argument(
+            "--dir", type=Path, metavar="DIR", help=f"the ledger, instead of {DIR_VARIABLE} or ledger.dir"
+        )
+        command.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
     parser.set_defaults(run=run)
 
 
@@ -68,16 +72,21 @@ def run(args: argparse.Namespace) -> int:
 
     :returns: 0 done, 1 nothing found or a verification failed, 2 usage.
     :raises LedgerError: no ledger there, or it cannot be read or written.
+    :raises ConfigError: the ledger is not named and ``sip.yaml`` is not usable.
     """
-    folder = getattr(args, "copy", None) or args.dir or Path(os.environ.get(DIR_VARIABLE, ""))
-    if folder == Path():
-        print(f"sipagent ledger: say where the ledger is: --dir DIR or {DIR_VARIABLE}", file=sys.stderr)
-        return EXIT_USAGE
     try:
-        return _run(folder, args)
+        return _run(_folder(args), args)
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
+
+
+def _folder(args: argparse.Namespace) -> Path:
+    """Where the ledger is."""
+    named: Path | None = getattr(args, "copy", None) or args.dir
+    if named is None and os.environ.get(DIR_VARIABLE):
+        named = Path(os.environ[DIR_VARIABLE])
+    return named or load_config(args.config).ledger.dir
 
 
 def _run(folder: Path, args: argparse.Namespace) -> int:

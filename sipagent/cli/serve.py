@@ -23,6 +23,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--listen-udp", metavar="HOST:PORT", help="instead of listen.udp; tcp is not opened")
     parser.add_argument("--rtp-ports", metavar="A-B", help="instead of rtp.port_range")
     parser.add_argument("--llm", metavar="NAME", help="instead of llm.model")
+    parser.add_argument("--ledger-dir", type=Path, metavar="DIR", help="instead of ledger.dir")
+    parser.add_argument("--no-ledger", action="store_true", help="calls leave no record: for measurements")
     parser.add_argument("--log-format", choices=("auto", "json", "console"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-pii", action="store_true", help="show what callers say and dial")
@@ -40,16 +42,21 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(problems)
     logs.configure(format_=config.logging.format, level=config.logging.level, shows_pii=config.logging.pii)
     from sipagent.app import Worker  # the engines' libraries take a second to import
+    from sipagent.audit import Bookkeeper
 
     log = logs.get_log().bind(instance=config.instance)
     sys.setswitchinterval(0.0005)  # the SIP thread must not wait 5 ms for a busy one
-    worker = Worker(config, log)
+    keeper = Bookkeeper.open(config, log)
+    worker = Worker(config, log, keeper.ledger if keeper else None)
     stop = threading.Event()
+    reason = "failed to start"
 
     def on_signal(number: int, _: object) -> None:
+        nonlocal reason
         if stop.is_set():
             os._exit(130)
-        log.info("agent.stopping", signal=signal.Signals(number).name)
+        reason = signal.Signals(number).name
+        log.info("agent.stopping", signal=reason)
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         stop.wait()
     finally:
         worker.close()
+        if keeper is not None:
+            keeper.close(reason)
         log.info("agent.stopped")
     sys.stdout.flush()
     sys.stderr.flush()
@@ -78,6 +87,10 @@ def configured(args: argparse.Namespace) -> Config:
             config = replace(config, rtp=replace(config.rtp, port_range=PortRange.parse(args.rtp_ports)))
     if args.llm:
         config = replace(config, llm=replace(config.llm, model=args.llm))
+    if args.ledger_dir:
+        config = replace(config, ledger=replace(config.ledger, dir=args.ledger_dir.absolute()))
+    if args.no_ledger:
+        config = replace(config, ledger=replace(config.ledger, enabled=False))
     log = config.logging
     log = replace(
         log,

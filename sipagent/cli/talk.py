@@ -41,6 +41,9 @@ class SoundCardLine:
         if self._mailbox is not None:
             self._up()
 
+    def refuse(self, rejection: Rejection) -> None:
+        self.hang_up()
+
     def hang_up(self) -> None:
         if self._mailbox is not None:
             self._mailbox.post(LineDown("agent hung up", 0, monotonic_ms()))

@@ -37,6 +37,8 @@ def load_config(path: Path | str, *, environ: Mapping[str, str] | None = None) -
         raise ConfigError(walker.report())
     if not config.source.has("models_dir"):
         config = replace(config, models_dir=default_models_dir(base_dir))
+    if not config.source.has("ledger.dir"):
+        config = replace(config, ledger=replace(config.ledger, dir=base_dir / config.ledger.dir))
     return config
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
 
@@ -93,6 +94,8 @@ class PersonaConfig:
     """Said when the reply takes long."""
     max_call_s: int = 600
     """Longest call. 10..14400 s."""
+    recording: Literal["default", "never", "none", "announced", "spoken", "keyed"] = "default"
+    """Instead of ``recording.consent``: another one, or ``never`` for calls that are not recorded."""
     no_input: NoInputConfig = field(default_factory=NoInputConfig)
     """What happens when the caller says nothing."""
 

@@ -79,11 +79,17 @@ def _prompts(config: Config) -> Iterator[Problem]:
             )
 
 
+def _recording(config: Config) -> Iterator[Problem]:
+    if config.recording.enabled and not config.ledger.enabled:
+        yield "recording.enabled", "needs ledger.enabled: recordings lie in the ledger's folder"
+
+
 RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...] = (
     (("trunks",), _names),
     (("numbers",), _numbers),
     (("listen", "rtp"), _ports),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
+    (("recording", "ledger"), _recording),
 )
 """What each rule looks at → the rule."""

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Literal
 
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
+from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
+from sipagent.config.recording import RecordingConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
 
 __all__ = [
+    "AnchorConfig",
     "BargeInConfig",
     "CommitConfig",
     "Config",
     "HostPort",
+    "LedgerConfig",
     "LimitsConfig",
     "ListenConfig",
     "LlmConfig",
@@ -29,6 +33,7 @@ __all__ = [
     "NumberConfig",
     "PersonaConfig",
     "PortRange",
+    "RecordingConfig",
     "RegisterConfig",
     "RtpConfig",
     "Secret",
@@ -127,8 +132,12 @@ class Config:
     """Ear, voice, turns and interruptions."""
     llm: LlmConfig = field(default_factory=LlmConfig)
     """The language model."""
+    recording: RecordingConfig = field(default_factory=RecordingConfig)
+    """Whether calls are recorded, and how."""
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     """How much is taken on."""
+    ledger: LedgerConfig = field(default_factory=LedgerConfig)
+    """The audit ledger."""
     logging: LogConfig = field(default_factory=LogConfig)
     """The log on standard error."""
     models_dir: Path = Path("models")

@@ -28,17 +28,25 @@ class AgentOptions:
     llm: str | None = None
     """Instead of the configured model."""
     is_private: bool = True
-    """Free loopback ports instead of the configured addresses."""
+    """Free loopback ports instead of the configured addresses, and a ledger of its own."""
+    has_ledger: bool = True
+    """False: calls leave no record."""
 
 
-def start_agent(options: AgentOptions, events: Events) -> Child:
-    """Start ``sipagent serve``; the caller stops it."""
+def start_agent(options: AgentOptions, events: Events, ledger_dir: Path) -> Child:
+    """Start ``sipagent serve``; the caller stops it.
+
+    :param ledger_dir: where a private agent keeps its ledger.
+    """
     command = [sys.executable, "-m", "sipagent", "serve", "-c", str(options.config)]
     command += ["--log-format", "json", "--log-pii"]
     if options.is_private:
         first = free_port_block(_RTP_PORTS)
         command += ["--listen-udp", f"{LOOPBACK}:{free_udp_port()}"]
         command += ["--rtp-ports", f"{first}-{first + _RTP_PORTS - 1}"]
+        command += ["--ledger-dir", str(ledger_dir)]
+    if not options.has_ledger:
+        command += ["--no-ledger"]
     if options.llm:
         command += ["--llm", options.llm]
     child = Child(AGENT, command, events, reads="stderr")

@@ -1,6 +1,7 @@
 """``sipagent lab``: the agent in one process, a scripted caller in another, a real call between them."""
 
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,12 +109,13 @@ def started_agent(options: AgentOptions, events: Events, console: Console) -> It
 
     :raises AgentFailed: it did not come up.
     """
-    agent = start_agent(options, events)
-    try:
-        yield _await(agent, events, console)
-    finally:
-        with console.status("Ending the agent …"):
-            agent.stop()
+    with tempfile.TemporaryDirectory(prefix="sipagent-ledger-", ignore_cleanup_errors=True) as ledger_dir:
+        agent = start_agent(options, events, Path(ledger_dir))
+        try:
+            yield _await(agent, events, console)
+        finally:
+            with console.status("Ending the agent …"):
+                agent.stop()
 
 
 def _await(agent: Child, events: Events, console: Console) -> RunningAgent:

@@ -96,7 +96,7 @@ def _latencies(story: CallStory) -> Iterator[str]:
     timed = [turn for turn in story.turns if turn.v2v_ms is not None or turn.stages_ms]
     if not timed:
         return
-    stages = [stage for stage in STAGES[1:] if any(stage in turn.stages_ms for turn in timed)]
+    stages = [stage for stage in STAGES[1:-1] if any(stage in turn.stages_ms for turn in timed)]
     yield '<h2>Latencies</h2><p class="dim">ms since the caller\'s last sound</p>'
     yield '<div class="wide"><table><tr>'
     yield '<th class="n">turn</th>' + "".join(f'<th class="n">{stage}</th>' for stage in stages)

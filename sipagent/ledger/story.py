@@ -114,6 +114,8 @@ def tell(entries: Sequence[ChainEntry], reader: LedgerReader) -> CallStory:
         entry = one.entry
         fields = {**entry.body, **personal_of(one, reader)}
         if entry.kind in _TURNS:
+            if turns and fields.get("continues") == turns[-1].turn_id:
+                turns.pop()  # it was not over yet
             turns.append(_turn(_TURNS[Kind(entry.kind)], fields, start_ms, entry.at_ms))
             continue
         if entry.kind in (Kind.CALL_STARTED, Kind.CALL_ENDED, Kind.CALL_REFUSED):
@@ -153,6 +155,7 @@ def personal_of(one: ChainEntry, reader: LedgerReader) -> dict[str, object]:
 _SEALED: dict[str, tuple[str, ...]] = {
     Kind.CALL_STARTED: ("caller", "dialled"),
     Kind.CALL_REFUSED: ("caller", "dialled"),
+    Kind.DTMF_RECEIVED: ("digits",),
     Kind.TURN_CALLER: ("text",),
     Kind.TURN_AGENT: ("text",),
 }

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import pjsua2 as pj
 
-from sipagent.call.ports import DigitPressed, LineDown, LineUp, Mailbox
+from sipagent.call.ports import DigitPressed, LineDown, LineUp, Mailbox, Rejection
 from sipagent.media.ring import AudioRings
 from sipagent.sip.bridge_port import BridgePort
 from sipagent.units import monotonic_ms
@@ -22,6 +22,9 @@ class SipThread(Protocol):
 
     def post(self, command: Callable[[], None]) -> None:
         """Run a command on the SIP thread, later."""
+
+    def refuse(self, leg: "Leg", rejection: Rejection) -> None:
+        """Answer an offered call with a final status. SIP thread."""
 
     def leg_ended(self, leg: "Leg") -> None:
         """The library has ended this leg. SIP thread."""
@@ -113,6 +116,9 @@ class SipLine:
     def answer(self) -> None:
         self._thread.post(self._answer)
 
+    def refuse(self, rejection: Rejection) -> None:
+        self._thread.post(lambda: self._refuse(rejection))
+
     def hang_up(self) -> None:
         self._thread.post(self._hang_up)
 
@@ -129,6 +135,14 @@ class SipLine:
             self._leg.answer(operation)
         except pj.Error as error:  # cancelled meanwhile, or no common codec: the library has answered
             self._thread.count_callback_error("answer", error)
+
+    def _refuse(self, rejection: Rejection) -> None:
+        if self._leg is None:
+            return
+        try:
+            self._thread.refuse(self._leg, rejection)
+        except pj.Error as error:  # cancelled meanwhile
+            self._thread.count_callback_error("refuse", error)
 
     def _hang_up(self) -> None:
         if self._leg is None:

@@ -88,6 +88,9 @@ class SipUserAgent:
         if line is not None:
             line.detach()
 
+    def refuse(self, leg: Leg, rejection: Rejection) -> None:
+        self._refuse(leg, rejection, "")
+
     def port_released(self, port: BridgePort) -> None:
         port.rings.close()
         self._free_ports.append(port)
@@ -198,28 +201,29 @@ class SipUserAgent:
 
     def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
         """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
-        trunk = trunk_for(self._config, source.rsplit(":", 1)[0])
-        if trunk is None:
-            return Rejection(_FORBIDDEN, "no trunk allows this address")
-        if self._is_stopping or not self._free_ports or len(self._legs) > self.max_calls:
-            return Rejection(_UNAVAILABLE, "limits.max_calls", self._config.limits.retry_after_s)
         headers = headers_of(message)
-        port = self._free_ports.pop()
-        port.rings.open()
-        line = SipLine(leg, port, self)
+        trunk = trunk_for(self._config, source.rsplit(":", 1)[0])
         offer = Offer(
             call_id=headers.get("call-id", ""),
-            trunk=trunk.name,
+            trunk=trunk.name if trunk else "",
             dialled=user_of(request_uri(message)),
             caller=identity_of(headers.get("from", "")),
             source=source,
             headers=headers,
         )
+        if trunk is None:
+            return self._turned_away(offer, Rejection(_FORBIDDEN, "no trunk allows this address"))
+        if self._is_stopping or not self._free_ports or len(self._legs) > self.max_calls:
+            busy = Rejection(_UNAVAILABLE, "limits.max_calls", self._config.limits.retry_after_s)
+            return self._turned_away(offer, busy)
+        port = self._free_ports.pop()
+        port.rings.open()
+        line = SipLine(leg, port, self)
         try:
             outcome = self._desk.offer(offer, line)
         except Exception as error:  # ours, not the caller's: it must not leave the INVITE unanswered
             self.count_callback_error("offer", error)
-            outcome = Rejection(_SERVER_ERROR, repr(error))
+            outcome = self._turned_away(offer, Rejection(_SERVER_ERROR, type(error).__name__))
         if isinstance(outcome, Rejection):
             port.rings.close()
             self._free_ports.append(port)
@@ -227,6 +231,10 @@ class SipUserAgent:
             leg.port = port
             self._legs[leg] = line
         return outcome
+
+    def _turned_away(self, offer: Offer, rejection: Rejection) -> Rejection:
+        self._desk.turned_away(offer, rejection)
+        return rejection
 
     def _refuse(self, leg: Leg, rejection: Rejection, source: str) -> None:
         operation = pj.CallOpParam(True)

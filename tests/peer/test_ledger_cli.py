@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from sipagent.cli import ledger as command
-from sipagent.errors import LedgerError
+from sipagent.errors import ConfigError, LedgerError
 from sipagent.ledger import Eraser, Kind, Ledger, LedgerReader, verify
 from sipagent.ledger.files import destroy
 from sipagent.ledger.keystore import KeyStore
 from tests.fakes.ledger import CALLER, QUIET, write_call, write_sample
 from tests.fakes.ledger_edits import EDITS
+from tests.peer.running_agent import write_config
 
 pytestmark = pytest.mark.peer
 
@@ -113,12 +114,19 @@ def test_show_tail_search_export(run: Run, tmp_path: Path) -> None:
         run("show", "nobody")
 
 
-def test_without_a_folder_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_it_is_that_of_the_configuration(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("SIPAGENT_LEDGER_DIR", raising=False)
     parser = argparse.ArgumentParser()
     command.register(parser.add_subparsers())
-    args = parser.parse_args(["ledger", "tail"])
-    assert args.run(args) == 2
+    config = write_config(folder.parent)
+    args = parser.parse_args(["ledger", "tail", "-c", str(config)])
+    assert args.run(args) == 0
+    assert "main/" in capsys.readouterr().out
+    config.unlink()
+    with pytest.raises(ConfigError, match=r"sip\.yaml"):
+        args.run(args)
 
 
 def test_a_caller_is_forgotten_and_the_chain_still_verifies(run: Run, folder: Path) -> None:

@@ -95,7 +95,9 @@ def test_every_key_has_a_docstring_and_every_number_a_unit() -> None:
         for name, (annotation, has_docstring) in fields_in_source(cls).items():
             assert has_docstring, f"{key}.{name} has no docstring"
             if name not in bare and {"int", "float"} & set(re.findall(r"\w+", annotation)):
-                assert re.search(r"_(ms|s|hz|tokens|bytes)$", name), f"{key}.{name} has no unit"
+                assert re.search(r"_(ms|s|days|hz|tokens|bytes|mib|entries)$", name), (
+                    f"{key}.{name} has no unit"
+                )
 
 
 def fields_in_source(cls: type) -> dict[str, tuple[str, bool]]:

@@ -135,3 +135,16 @@ def test_pause_between_clauses_is_left_out_after_a_starved_one() -> None:
     assert np.flatnonzero(first)[-1] > 4800 + 3200
     bench.mouth.add(words(1), "three", 200)
     assert bench.tick(2).any()
+
+
+def test_a_dropped_utterance_fell_silent_when_it_was_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ms = 1000
+    monkeypatch.setattr("sipagent.call.mouth.monotonic_ms", lambda: now_ms)
+    bench = Bench()
+    bench.mouth.begin()
+    bench.mouth.add(words(10), "one two three")
+    bench.tick(20)
+    bench.mouth.hold()
+    now_ms = 1700
+    bench.mouth.drop()
+    assert bench.mouth.held_since_ms == 1000

@@ -1,0 +1,60 @@
+"""Section ``recording``: whether calls are recorded, with whose consent, and how."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sipagent.config.fields import Problem, not_sayable, out_of_range
+
+RecordingFormat = Literal["wav", "g711", "flac"]
+ConsentMode = Literal["none", "announced", "spoken", "keyed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingConfig:
+    """Section ``recording``. The files lie in the ledger's folder, under ``recordings``."""
+
+    enabled: bool = False
+    """False: no call is recorded."""
+    consent: ConsentMode = "announced"
+    """What comes before the first recorded second: nothing, the announcement, a yes (spoken or keyed), or a
+    key."""
+    announce: str = "This call is recorded."
+    """Said before the greeting where consent is ``announced``."""
+    question: str = "May I record this call? Please say yes or no, or press 1 for yes or 2 for no."
+    """Said before the greeting where consent is ``spoken`` or ``keyed``; without a clear yes it is said
+    once more, then the call goes on unrecorded."""
+    granted: str = "Thank you."
+    """Answer to a yes; the greeting follows."""
+    refused: str = "All right, this call is not recorded."
+    """Answer to anything but a yes; the greeting follows."""
+    yes: tuple[str, ...] = (
+        "yes", "yeah", "yep", "yup", "sure", "okay", "ok", "of course", "certainly", "absolutely", "go ahead",
+        "no problem", "that's fine", "that is fine", "i don't mind", "i do not mind", "fine", "i agree",
+        "you may", "you can", "not a problem", "why not",
+    )  # fmt: skip
+    """Words and phrases that mean yes."""
+    no: tuple[str, ...] = (
+        "no", "nope", "nah", "not", "don't", "do not", "never", "i'd rather not", "i refuse", "you may not",
+        "you can't", "you cannot",
+    )  # fmt: skip
+    """Words and phrases that mean no."""
+    format: RecordingFormat = "wav"
+    """``wav``: 16 bit, 230 MB an hour; ``g711``: as on the line, 58 MB; ``flac``: lossless, about 80 MB."""
+    encrypt: bool = True
+    """True: AES-256-GCM under the call's own key, so that forgetting the call makes the sound unreadable."""
+    max_mib: int = 10_000
+    """Where the folder holds more, calls are not recorded. 10..10000000."""
+    pause_for_cards: bool = True
+    """True: silence while a card number is dictated."""
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        yield from not_sayable(self, "announce", "question", "granted", "refused")
+        yield from out_of_range(self, max_mib=(10, 10_000_000))
+        for name in ("yes", "no"):
+            words: tuple[str, ...] = getattr(self, name)
+            if not words or any(word != " ".join(word.lower().split()) or not word for word in words):
+                yield name, "expected words in lower case, at least one"
+        if both := sorted(set(self.yes) & set(self.no)):
+            yield "no", f"{both[0]!r} is among the words for yes, too; leave it out of one"
