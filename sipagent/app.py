@@ -17,7 +17,7 @@ from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
-from sipagent.call.session import SessionParts
+from sipagent.call.parts import SessionParts
 from sipagent.call.tape import plan_for
 from sipagent.call.turn import TurnRules
 from sipagent.call.utterance import SpeakingEngines

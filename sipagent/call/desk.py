@@ -8,9 +8,10 @@ from collections.abc import Callable
 import structlog
 
 from sipagent.call.audit import Book, CallAudit, RefusalAudit
+from sipagent.call.parts import SessionParts
 from sipagent.call.ports import EndCall, Line, Mailbox, Offer, Rejection
 from sipagent.call.record import CallRecord
-from sipagent.call.session import Session, SessionParts
+from sipagent.call.session import Session
 from sipagent.call.tape import CallTape
 from sipagent.config.schema import Config, PersonaConfig, persona_for
 from sipagent.errors import CapacityError

@@ -22,7 +22,7 @@ _UNFINISHED = re.compile(
     r"\b(and|or|but|because|if|when|so that|the|a|an|my|your|to|for|from|with|at|of|um+|uh+|er+|hm+|"
     r"(i would|i'd) like|i want|i need|(number|name|address|e-?mail|birthday|question|problem) is|"
     r"it's|that's|i'm|let me (think|see|check|look)|hold on|(one|a|just a) (second|moment|minute)|"
-    r"(you know|i mean|like))[,.… -]*$",
+    r"(you know|i mean|like))[,.… -]*$|\b(can|could|would|will) you (please )?(tell|show) me[?,.… -]*$",
     re.IGNORECASE,
 )
 _FAREWELL = re.compile(

@@ -9,50 +9,30 @@ mouth fed and lets the turn machine see the clock. Engines answer through the ma
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 
-from sipagent.brain.types import Conversation, Message, Role, SamplingLimits
+from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
-from sipagent.call.ear import Ear, HearingEngines, PartHeard
+from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
+from sipagent.call.parts import SessionParts, phrase_text
 from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp, Offer, Rejection
 from sipagent.call.record import CallRecord
-from sipagent.call.tape import CallTape, TapePlan
+from sipagent.call.tape import CallTape
 from sipagent.call.utterance import (
     SoundPrepared,
     Speaker,
-    SpeakingEngines,
     Utterance,
     UtteranceComplete,
     UtteranceFailed,
 )
-from sipagent.config.schema import PersonaConfig
-from sipagent.speech.types import SttStream
 from sipagent.units import monotonic_ms
 
 _POLL_S = 0.005
 _GOODBYE_LIMIT_MS = 10_000
 _UNAVAILABLE = 503
-
-
-@dataclass(frozen=True, slots=True)
-class SessionParts:
-    """Everything a session is built from; ``app`` puts it together."""
-
-    persona: PersonaConfig
-    rules: tm.TurnRules
-    hearing: HearingEngines
-    speaking: SpeakingEngines
-    stream: SttStream
-    conversation: Conversation
-    limits: SamplingLimits
-    tape: TapePlan | None = None
-    """How the call is recorded; None: not."""
-    retry_after_s: int = 10
-    """Told to the peer whose call cannot be taken."""
 
 
 class Session:
@@ -399,13 +379,8 @@ class Session:
         self._mouth.add(sound.pcm, sound.text, sound.pause_before_ms)
 
     def _say(self, phrase: tm.Phrase, index: int) -> None:
-        persona = self._parts.persona
-        text = {
-            tm.Phrase.GREETING: self._tape.opening or persona.greeting,
-            tm.Phrase.APOLOGY: persona.apology,
-            tm.Phrase.GOODBYE: persona.goodbye,
-            tm.Phrase.NO_INPUT: persona.no_input.prompts[index],
-        }[phrase]
+        is_opening = phrase is tm.Phrase.GREETING and self._tape.opening
+        text = self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index)
         utterance = self._new_utterance(None)
         self._prepared = None
         self._play(utterance)

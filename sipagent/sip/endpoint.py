@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sipagent.units import FRAME_MS, SAMPLE_RATE_HZ
 
 _JITTER_BUFFER_MS = (20, 20, 120, 240)  # init, least prefetch, most prefetch, size
 _MEDIA_CLOCK_PRIORITY = 20
+_NAMING_TRIES = 25
+_NAMING_WAIT_S = 0.02
 _TRANSACTION_TIMEOUT_MS = 8_000
 _CODEC_IDS = {"G722": "G722/16000", "PCMU": "PCMU/8000", "PCMA": "PCMA/8000"}
 _ANY_ADDRESS = "0.0.0.0"
@@ -131,10 +134,25 @@ def account_config(config: Config, trunk: TrunkConfig | None) -> pj.AccountConfi
 
 def raise_media_priority() -> bool:
     """Put the media clock's threads at real-time priority; False where the system does not allow it."""
-    is_raised = False
+    for _ in range(_NAMING_TRIES):
+        tasks = _media_tasks()
+        if {"clock", "media"} <= set(tasks.values()):  # a thread is named a moment after it began
+            break
+        time.sleep(_NAMING_WAIT_S)
+    try:
+        for task in tasks:
+            os.sched_setscheduler(task, os.SCHED_FIFO, os.sched_param(_MEDIA_CLOCK_PRIORITY))
+    except OSError:
+        return False
+    return bool(tasks)
+
+
+def _media_tasks() -> dict[int, str]:
+    """The media clock's threads by id."""
+    names = {}
     for task in os.listdir("/proc/self/task"):
         with contextlib.suppress(OSError):
-            if Path(f"/proc/self/task/{task}/comm").read_text().strip() in ("clock", "media"):
-                os.sched_setscheduler(int(task), os.SCHED_FIFO, os.sched_param(_MEDIA_CLOCK_PRIORITY))
-                is_raised = True
-    return is_raised
+            name = Path(f"/proc/self/task/{task}/comm").read_text().strip()
+            if name in ("clock", "media"):
+                names[int(task)] = name
+    return names

@@ -10,9 +10,9 @@ import structlog
 
 from sipagent.call.audit import CallAudit
 from sipagent.call.desk import Desk
+from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Line, LineDown, Offer, Rejection
 from sipagent.call.record import CallRecord
-from sipagent.call.session import SessionParts
 from sipagent.call.utterance import SoundPrepared, Utterance
 from sipagent.config.schema import Config, NumberConfig, PersonaConfig
 from sipagent.errors import LedgerError, LedgerUnavailable

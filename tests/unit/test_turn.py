@@ -281,6 +281,7 @@ def test_no_farewells(text: str) -> None:
 def test_unfinished_and_backchannel() -> None:
     assert is_unfinished("I would like to...")
     assert is_unfinished("I would like to, let me think")
+    assert is_unfinished("Can you tell me?")
     assert not is_unfinished("I would like to book an appointment.")
     assert is_backchannel("Mm-hm, okay", frozenset({"mm-hm", "okay"}))
     assert not is_backchannel("okay but wait", frozenset({"mm-hm", "okay"}))

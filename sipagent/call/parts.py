@@ -1,0 +1,38 @@
+"""What a session is built from."""
+
+from dataclasses import dataclass
+
+from sipagent.brain.types import Conversation, SamplingLimits
+from sipagent.call.ear import HearingEngines
+from sipagent.call.tape import TapePlan
+from sipagent.call.turn import Phrase, TurnRules
+from sipagent.call.utterance import SpeakingEngines
+from sipagent.config.schema import PersonaConfig
+from sipagent.speech.types import SttStream
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """Everything a session is built from; ``app`` puts it together."""
+
+    persona: PersonaConfig
+    rules: TurnRules
+    hearing: HearingEngines
+    speaking: SpeakingEngines
+    stream: SttStream
+    conversation: Conversation
+    limits: SamplingLimits
+    tape: TapePlan | None = None
+    """How the call is recorded; None: not."""
+    retry_after_s: int = 10
+    """Told to the peer whose call cannot be taken."""
+
+
+def phrase_text(persona: PersonaConfig, phrase: Phrase, index: int) -> str:
+    """What the persona says by itself. ``index`` counts the no-input prompts."""
+    return {
+        Phrase.GREETING: persona.greeting,
+        Phrase.APOLOGY: persona.apology,
+        Phrase.GOODBYE: persona.goodbye,
+        Phrase.NO_INPUT: persona.no_input.prompts[index],
+    }[phrase]
