@@ -109,11 +109,10 @@ class CallRecord:
 
         :param text: what the caller heard of it; empty where that is less than a word.
         """
-        if text:
-            self._interruptions += is_interrupted
-            self._log.info("turn.spoken", turn_id=self._turn_id, pii_text=text, interrupted=is_interrupted)
         if "first_rtp" not in utterance.stamps_ms:
             return  # nobody heard anything of it
+        self._interruptions += is_interrupted
+        self._log.info("turn.spoken", turn_id=self._turn_id, pii_text=text, interrupted=is_interrupted)
         body: dict[str, object] = {
             "turn_id": self._turn_id,
             "began_ms": utterance.stamps_ms["first_rtp"],
