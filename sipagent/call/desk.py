@@ -70,6 +70,7 @@ class Desk:
     def _take(self, call_id: str, offer: Offer, line: Line) -> Session | Rejection:
         persona = persona_for(self._config, offer.dialled)
         if persona is None:
+            self._log.info("number.unknown", pii_to=offer.dialled)
             return Rejection(_NOT_FOUND, "no entry of numbers matches the dialled number")
         if not self._is_open:
             return self._busy("shutting down, or not ready yet")

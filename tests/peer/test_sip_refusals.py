@@ -65,7 +65,8 @@ def test_number_that_nobody_answers_gets_404(strict: RunningAgent) -> None:
     start = len(strict.drain())
     with RawCaller(strict.port, user="+15550100124") as caller:
         assert caller.invite().status == 404
-    assert "'+15550100124'" in strict.wait_for("call.refused", after=start).facts["rule"]
+    assert strict.wait_for("number.unknown", after=start).facts["pii_to"] == "+15550100124"
+    assert "no entry of numbers" in strict.wait_for("call.refused", after=start).facts["rule"]
 
 
 def test_call_beyond_the_limit_gets_503_with_retry_after(strict: RunningAgent) -> None:
