@@ -11,21 +11,9 @@ from sipagent.call.ports import LineDown, Offer
 from sipagent.call.utterance import Utterance
 from sipagent.config.schema import PersonaConfig
 from sipagent.ledger import Kind
+from sipagent.ledger.story import STAGES
 from sipagent.media.ring import AudioRings
 from sipagent.units import monotonic_ms
-
-STAGES = (
-    "speech_end",
-    "pause",
-    "stt_final",
-    "eot_score",
-    "llm_first_token",
-    "first_clause",
-    "tts_first_pcm",
-    "commit",
-    "first_rtp",
-)
-"""The stamps of an answered turn, in the order of the pipeline."""
 
 
 class CallRecord:

@@ -13,7 +13,6 @@ caller goes on, the attempt is dropped; when the silence has lasted long enough,
 or repeated event is ignored: the world is late, that is no fault.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -501,12 +500,3 @@ def _close(turn: Turn, actions: list[Action]) -> Turn:
         actions.append(DropSpeech())
     actions.append(Say(Phrase.GOODBYE))
     return replace(turn, agent=Agent.THINKING, is_closing=True, attempt=turn.attempt + 1)
-
-
-def run(turn: Turn, events: Iterator[Event], rules: TurnRules) -> tuple[Turn, list[Action]]:
-    """Feed several events; the actions of all of them."""
-    done: list[Action] = []
-    for event in events:
-        turn, actions = step(turn, event, rules)
-        done += actions
-    return turn, done
