@@ -12,7 +12,7 @@ from pathlib import Path
 from sipagent import logs
 from sipagent.cli.check import environment_problems
 from sipagent.config.load import load_config
-from sipagent.config.schema import Config, HostPort, PortRange
+from sipagent.config.schema import Config, ConsoleConfig, HostPort, PortRange
 from sipagent.errors import ConfigError
 
 
@@ -22,6 +22,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
     parser.add_argument("--listen-udp", metavar="HOST:PORT", help="instead of listen.udp; tcp is not opened")
     parser.add_argument("--rtp-ports", metavar="A-B", help="instead of rtp.port_range")
+    parser.add_argument("--console", metavar="HOST:PORT", help="instead of console.bind; off: none")
     parser.add_argument("--llm", metavar="NAME", help="instead of llm.model")
     parser.add_argument("--ledger-dir", type=Path, metavar="DIR", help="instead of ledger.dir")
     parser.add_argument("--no-ledger", action="store_true", help="calls leave no record: for measurements")
@@ -85,6 +86,10 @@ def configured(args: argparse.Namespace) -> Config:
     if args.rtp_ports:
         with as_config_error("--rtp-ports"):
             config = replace(config, rtp=replace(config.rtp, port_range=PortRange.parse(args.rtp_ports)))
+    if args.console:
+        with as_config_error("--console"):
+            bind = None if args.console == "off" else HostPort.parse(args.console)
+        config = replace(config, console=ConsoleConfig(bind=bind) if bind else None)
     if args.llm:
         config = replace(config, llm=replace(config.llm, model=args.llm))
     if args.ledger_dir:
