@@ -13,7 +13,11 @@ from sipagent import logs
 from sipagent.cli.check import environment_problems
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, ConsoleConfig, HostPort, PortRange
+from sipagent.config.secret import take_from_environment
+from sipagent.egress.guard import install_audit_hook
 from sipagent.errors import ConfigError
+from sipagent.web.events import EventPipe
+from sipagent.web.server import open_console
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,11 +45,20 @@ def run(args: argparse.Namespace) -> int:
     problems = environment_problems(config)
     if problems:
         raise ConfigError(problems)
-    logs.configure(format_=config.logging.format, level=config.logging.level, shows_pii=config.logging.pii)
+    take_from_environment(config)  # no program that is started from here gets a password
+    events = EventPipe()
+    logs.configure(
+        format_=config.logging.format,
+        level=config.logging.level,
+        shows_pii=config.logging.pii,
+        observers=[events.sender("main")],
+    )
     from sipagent.app import Worker  # the engines' libraries take a second to import
     from sipagent.audit import Bookkeeper
 
     log = logs.get_log().bind(instance=config.instance)
+    install_audit_hook(config, log)
+    console = open_console(config, events, log)
     sys.setswitchinterval(0.0005)  # the SIP thread must not wait 5 ms for a busy one
     keeper = Bookkeeper.open(config, log)
     worker = Worker(config, log, keeper.ledger if keeper else None)
@@ -67,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
         stop.wait()
     finally:
         worker.close()
+        if console is not None:
+            console.close()
         if keeper is not None:
             keeper.close(reason)
         log.info("agent.stopped")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from sipagent.config.fields import HostPort
 
+LOOPBACK = HostPort("127.0.0.1", 8080)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleConfig:
@@ -11,5 +13,5 @@ class ConsoleConfig:
     behind a firewall.
     """
 
-    bind: HostPort = HostPort("127.0.0.1", 8080)
+    bind: HostPort = LOOPBACK
     """Address and port of ``/healthz``, ``/readyz`` and ``/metrics``. Port 0: any free one."""

@@ -87,8 +87,8 @@ def missing_secrets(section: object, key: str = "") -> Iterator[tuple[str, str, 
     """
     for name, value in _children(section, key):
         yield from missing_secrets(value, name)
-    for stem in _stems(section):
-        value = getattr(section, stem)
+    for name, stem in _secrets_of(section):
+        value = getattr(section, name)
         if variable := getattr(section, f"{stem}_env"):
             if value is None:
                 yield f"{key}.{stem}_env", f"environment variable {variable} is not set", True
@@ -135,15 +135,16 @@ def receive() -> None:
 def _variables(section: object) -> Iterator[str]:
     for _, value in _children(section, ""):
         yield from _variables(value)
-    for stem in _stems(section):
+    for _, stem in _secrets_of(section):
         if variable := getattr(section, f"{stem}_env"):
             yield variable
 
 
-def _stems(section: object) -> Iterator[str]:
+def _secrets_of(section: object) -> Iterator[tuple[str, str]]:
+    """(field that holds the secret, beginning of the keys that name its source)."""
     for spec in fields(section) if is_dataclass(section) else ():
         if spec.metadata.get(DERIVED) == "secret":
-            yield spec.metadata["stem"]
+            yield spec.name, spec.metadata["stem"]
 
 
 def _children(section: object, key: str) -> Iterator[tuple[str, object]]:

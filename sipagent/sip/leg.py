@@ -12,6 +12,7 @@ import pjsua2 as pj
 from sipagent.call.ports import DigitPressed, LineDown, LineUp, Mailbox, Rejection
 from sipagent.media.ring import AudioRings
 from sipagent.sip.bridge_port import BridgePort
+from sipagent.sip.rtp_quality import rtp_quality
 from sipagent.units import monotonic_ms
 
 _OK, _DECLINED = 200, 603
@@ -57,7 +58,9 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
                 self._is_up = True
                 self._tell(LineUp(monotonic_ms()))
             elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-                self._tell(LineDown(self._cause(info), info.lastStatusCode, monotonic_ms()))
+                self._tell(
+                    LineDown(self._cause(info), info.lastStatusCode, monotonic_ms(), rtp_quality(self))
+                )
                 self._thread.leg_ended(self)
         except Exception as error:  # the library would print and forget it
             self._thread.count_callback_error("onCallState", error)
