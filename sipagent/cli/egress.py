@@ -1,4 +1,4 @@
-"""``sipagent egress``: what may leave this machine, the system's rules for it, and the proof that they hold."""
+"""``sipagent egress``: what may leave this machine, the system's rules for it, proof that they hold."""
 
 import argparse
 import json
@@ -13,10 +13,10 @@ from sipagent.config.load import load_config
 from sipagent.egress.allow import AllowList, work_out
 from sipagent.egress.guard import EgressGuard
 from sipagent.egress.proof import prove
-from sipagent.egress.rules import nft_table, systemd_drop_in
+from sipagent.egress.rules import NO_DROP_IN, NO_TABLE, nft_table, systemd_drop_in
 from sipagent.errors import SipAgentError
 
-EXIT_DONE, EXIT_FAILED = 0, 1
+EXIT_DONE, EXIT_FAILED, EXIT_KEPT = 0, 1, os.EX_TEMPFAIL
 SERVICE_USER = "sipagent"
 _REMEDY = (
     "the lock does not hold for this user: install the system's rules with `sipagent egress nft -o FILE` and "
@@ -66,20 +66,22 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Run the command.
 
-    :returns: 0, or 1 where the lock does not hold or a name could not be resolved.
+    :returns: 0; 1 where the lock does not hold; 75 where a file was kept because DNS fails.
     :raises ConfigError: a configuration is not usable. :raises EgressError: no such user, no such file.
     """
     configs = [load_config(path) for path in args.config or [Path("sip.yaml")]]
     allowed = reduce(AllowList.__add__, (work_out(config) for config in configs))
     for name in allowed.unresolved:
         print(f"sipagent egress: {name}: DNS knows no address, so it cannot be reached", file=sys.stderr)
+    is_locked = all(config.egress.enforce for config in configs)
     match args.egress_command:
         case "show":
             _show(allowed, as_json=args.json)
         case "nft":
-            return _write(nft_table(allowed, uid=_uid(args.user or SERVICE_USER)), args.out, allowed)
+            uid = _uid(args.user or SERVICE_USER)
+            return _write(nft_table(allowed, uid=uid) if is_locked else NO_TABLE, args.out, allowed)
         case "systemd":
-            return _write(systemd_drop_in(allowed), args.out, allowed)
+            return _write(systemd_drop_in(allowed) if is_locked else NO_DROP_IN, args.out, allowed)
         case "test":
             return _test(allowed, args.user)
     return EXIT_DONE
@@ -101,7 +103,7 @@ def _write(text: str, out: Path | None, allowed: AllowList) -> int:
         return EXIT_DONE
     if allowed.unresolved and out.exists():
         print(f"sipagent egress: {out} stays as it is until every name is resolved", file=sys.stderr)
-        return EXIT_FAILED
+        return EXIT_KEPT
     fresh = out.with_name(f"{out.name}.new")
     try:
         fresh.write_text(text, encoding="utf-8")

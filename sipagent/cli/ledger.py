@@ -86,7 +86,12 @@ def _folder(args: argparse.Namespace) -> Path:
     named: Path | None = getattr(args, "copy", None) or args.dir
     if named is None and os.environ.get(DIR_VARIABLE):
         named = Path(os.environ[DIR_VARIABLE])
-    return named or load_config(args.config).ledger.dir
+    if named is not None:
+        return named
+    config = load_config(args.config).ledger
+    if args.ledger_command == "retain" and args.days is None and isinstance(config.keep_days, int):
+        args.days = config.keep_days
+    return config.dir
 
 
 def _run(folder: Path, args: argparse.Namespace) -> int:

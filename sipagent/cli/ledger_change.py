@@ -52,7 +52,7 @@ def register(
     whom.add_argument("--caller", metavar="NUMBER", help="every call with this party")
     whom.add_argument("--call", metavar="ID", help="this call")
     retain = commands.add_parser("retain", help="forget by age: run it daily")
-    retain.add_argument("--days", type=int, metavar="N", help="forget calls that are older")
+    retain.add_argument("--days", type=int, metavar="N", help="instead of ledger.keep_days of sip.yaml")
     retain.add_argument(
         "--recordings-max-mib", type=int, metavar="M", help="delete the oldest recordings above"
     )

@@ -1,1 +1,1 @@
-"""The lock on what leaves this machine: the list, the half that Python holds, the half that the system holds."""
+"""The lock on what leaves this machine: the list, Python's half, the system's half."""

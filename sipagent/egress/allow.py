@@ -118,7 +118,7 @@ def _hosts_of(config: Config) -> Iterator[tuple[str, str]]:
 
 def _listening(config: Config) -> tuple[int, ...]:
     tls = getattr(config.listen, "tls", None)
-    places = [config.listen.tcp, tls and tls.bind, config.console and config.console.bind]
+    places = [config.listen.tcp, tls.bind if tls else None, config.console.bind if config.console else None]
     return tuple(sorted({place.port for place in places if place is not None and place.port}))
 
 

@@ -1,7 +1,7 @@
 """The half of the lock that Python holds: a hook before every connect, send and lookup of this process.
 
-It cannot be taken out again, and what it refuses is in the log. Native code does not pass it: that is what the
-system's half is for (``rules.py``).
+It cannot be taken out again, and what it refuses is in the log. Native code does not pass it: for that there
+is the system's half (``rules.py``).
 """
 
 import socket

@@ -5,9 +5,13 @@ from collections.abc import Iterable, Iterator
 from sipagent.egress.allow import DNS_PORT, LOOPBACK, Allowed, AllowList
 
 TABLE = "sipagent_egress"
+NO_TABLE = f"# egress.enforce is false\ntable inet {TABLE}\ndelete table inet {TABLE}\n"
+"""Takes the lock away."""
+NO_DROP_IN = "# egress.enforce is false\n[Service]\nIPAddressDeny=\n"
+"""The same."""
 
 
-def nft_table(allowed: AllowList, *, uid: int, table: str = TABLE) -> str:
+def nft_table(allowed: AllowList, *, uid: int) -> str:
     """Text for ``nft -f``: replaces the table in one transaction. Only packets of ``uid`` pass through it.
 
     Refused packets are answered as unreachable at once, counted, and logged by the kernel a few times a
@@ -24,9 +28,9 @@ def nft_table(allowed: AllowList, *, uid: int, table: str = TABLE) -> str:
     ]
     lines = [
         *_reasons(allowed),
-        f"table inet {table}",  # so that deleting it cannot fail
-        f"delete table inet {table}",
-        f"table inet {table} {{",
+        f"table inet {TABLE}",  # so that deleting it cannot fail
+        f"delete table inet {TABLE}",
+        f"table inet {TABLE} {{",
         "    chain output {",
         "        type filter hook output priority filter; policy accept;",
         f"        meta skuid {uid} jump locked",

@@ -58,9 +58,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
                 self._is_up = True
                 self._tell(LineUp(monotonic_ms()))
             elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-                self._tell(
-                    LineDown(self._cause(info), info.lastStatusCode, monotonic_ms(), rtp_quality(self))
-                )
+                cause, rtp = self._cause(info), rtp_quality(self)
+                self._tell(LineDown(cause, info.lastStatusCode, monotonic_ms(), rtp))
                 self._thread.leg_ended(self)
         except Exception as error:  # the library would print and forget it
             self._thread.count_callback_error("onCallState", error)
