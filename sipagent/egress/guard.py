@@ -22,7 +22,7 @@ _MOST_REMEMBERED = 4096
 _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 _LOCAL_FAMILIES = frozenset({socket.AF_UNIX, socket.AF_NETLINK})
-_LOCAL_NAMES = frozenset({"", "localhost", "None"})
+_LOCAL_NAMES = frozenset({"", "localhost"})
 
 
 class EgressRefused(PermissionError):
@@ -84,7 +84,8 @@ class EgressGuard:
             self._refuse(f"{host}:{port}")
 
     def _check_name(self, host: Any) -> None:
-        name = (host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)).lower()
+        text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
+        name = text.lower()
         if name in _LOCAL_NAMES or name in self._allowed.names or name.replace(".", "").isdigit():
             return
         if ":" not in name:  # a literal IPv6 address asks nobody

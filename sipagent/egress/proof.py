@@ -7,11 +7,11 @@ from ipaddress import IPv4Address, IPv4Network
 from sipagent.egress.allow import LOOPBACK, Allowed, AllowList
 from sipagent.egress.attempts import Attempt, Verdict, from_native, from_python
 
-FORBIDDEN = ("192.0.2.1", "198.51.100.1", "203.0.113.1", "8.8.8.8", "9.9.9.9")
-"""Documentation networks (RFC 5737), which nobody has, and two that everybody could reach."""
+FORBIDDEN = ("192.0.2.1", "9.9.9.9", "198.51.100.1", "8.8.8.8", "203.0.113.1")
+"""Documentation networks (RFC 5737), which nobody has, and two addresses that everybody could reach."""
 _FORBIDDEN_PORT = 443
 _SIP_PORT = 5060
-_TRIED_FORBIDDEN = 3
+_TRIED_FORBIDDEN = 2
 
 
 @dataclass(frozen=True, slots=True)
