@@ -74,7 +74,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (core, core))
     os.umask(int(settings("UMask")[0], 8))
     for line in settings("Environment"):
-        os.environ.update(word.split("=", 1) for word in line.split())
+        os.environ |= {name: value for name, _, value in (word.partition("=") for word in line.split())}
     filter_calls()
     os.execvp(sys.argv[1], sys.argv[1:])
 

@@ -116,7 +116,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, words:
     precious = tmp_path / "usr/local/bin/precious"
     precious.parent.mkdir(parents=True)
     precious.write_text("x")
-    command = [ROOT / "scripts" / "install", "--prefix", "/usr/local", *words]
+    command = [str(ROOT / "scripts" / "install"), "--prefix", "/usr/local", *words]
     done = subprocess.run(
         command, env={**os.environ, "DESTDIR": str(tmp_path)}, capture_output=True, text=True
     )

@@ -93,7 +93,7 @@ def test_a_call_from_its_start_to_its_end(told: Told) -> None:
     told.tell("turn.heard")
     told.tell("turn.answered", v2v_ms=720, stamps=STAMPS, queued_ms={"stt": 12, "reply": 0})
     told.tell("turn.spoken", interrupted=True)
-    quality = {"rtp_received": 990, "rtp_lost": 10, "rtp_jitter_ms": 4.0, "rtp_mos": 4.2}
+    quality: dict[str, Any] = {"rtp_received": 990, "rtp_lost": 10, "rtp_jitter_ms": 4.0, "rtp_mos": 4.2}
     told.tell("call.ended", call_id="a", cause="caller hung up", duration_ms=9000, **quality)
     assert told.value("sipagent_calls_active", direction="inbound") == 0
     ended = {"direction": "inbound", "outcome": "conversation", "trunk": "office"}

@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 from sipagent import logs
 from sipagent.config import secret
@@ -93,6 +96,14 @@ def test_a_worker_gets_it_through_a_descriptor(monkeypatch: pytest.MonkeyPatch, 
     assert done.stdout.count(WORD) == 1
 
 
+@pytest.fixture
+def own_log() -> Iterator[None]:
+    """The log may be set up for the length of a test."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("own_log")
 @pytest.mark.parametrize("format_", ["console", "json"])
 def test_a_traceback_shows_no_values(format_: logs.Format, capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(format_=format_)
@@ -107,11 +118,15 @@ def test_a_traceback_shows_no_values(format_: logs.Format, capsys: pytest.Captur
     assert WORD not in written
 
 
+@pytest.mark.usefixtures("own_log")
 def test_observers_see_what_the_log_does_not_show(capsys: pytest.CaptureFixture[str]) -> None:
     seen = []
-    logs.configure(
-        format_="json", level="error", observers=[lambda _, __, event: seen.append(event["event"]) or event]
-    )
+
+    def observe(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        seen.append(event["event"])
+        return event
+
+    logs.configure(format_="json", level="error", observers=[observe])
     log = logs.get_log()
     log.debug("turn.acted")
     log.info("call.started")
