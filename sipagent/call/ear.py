@@ -132,7 +132,7 @@ class Ear:
                 self._log.warning("stt.failed", reason=str(error))
                 self._post(AttemptFailed(attempt, monotonic_ms()))
             else:
-                self._post(TextHeard(attempt, transcript.text, monotonic_ms()))
+                self._post(TextHeard(attempt, transcript.text, monotonic_ms(), transcript.confidence))
 
         priority = Priority.FIRST_CLAUSE if is_final else Priority.SPECULATION
         self._engines.stt_lane.submit(job, priority=priority, cancelled=cancelled, waited=waited)

@@ -199,7 +199,7 @@ class Session:
             case tm.EndScored():
                 self._stamp("eot_score")
                 self._step(event)
-            case tm.AttemptFailed():
+            case tm.WordsScored() | tm.ReplyBegan() | tm.AttemptFailed():
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
                 self._tape.heard(text, monotonic_ms())
@@ -344,6 +344,7 @@ class Session:
         answer = self._tape.reply_to(text)
         if answer is not None:
             self._speaker.say(utterance, answer)
+            self._step(tm.ReplyBegan(utterance.attempt))
             return
         self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
 

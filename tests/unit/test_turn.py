@@ -6,19 +6,22 @@ from sipagent.call import turn as tm
 from sipagent.call.endpointing import (
     Asked,
     CommitDelays,
+    EndScores,
     Patience,
     asked_by,
     commit_delay_ms,
-    is_backchannel,
     is_farewell,
     is_unfinished,
 )
+from sipagent.call.interruption import is_backchannel, means_something
 
 pytestmark = pytest.mark.unit
 
+DELAYS = CommitDelays(300, 700, 1600)
+STORY_MS = 1280
 RULES = tm.TurnRules(
     pause_ms=180,
-    delays=CommitDelays(300, 700, 1600),
+    delays=DELAYS,
     min_voice_ms=160,
     verdict_ms=700,
     backchannels=frozenset({"mm-hm", "okay", "yeah"}),
@@ -53,7 +56,7 @@ class Script:
 
     def heard(self, text: str, now_ms: int, score: float | None = 0.9) -> list[tm.Action]:
         """The attempt's engines answer."""
-        done = self(tm.TextHeard(self.turn.attempt, text, now_ms))
+        done = self(tm.TextHeard(self.turn.attempt, text, now_ms), tm.ReplyBegan(self.turn.attempt))
         if score is not None:
             done += self(tm.EndScored(self.turn.attempt, score))
         return done
@@ -141,7 +144,7 @@ def test_caller_who_goes_on_drops_the_attempt() -> None:
 def test_voice_before_the_first_sound_takes_the_commit_back() -> None:
     script = Script().greeted()
     script.spoke(2000, 3000)
-    script.heard("hello", 3200)
+    script.heard("I need to cancel my appointment", 3200)
     script(tm.Tick(3300))
     assert script.turn.agent is tm.Agent.THINKING
     assert script(tm.VoiceStarted(3400)) == [tm.DropAttempt(1)]
@@ -191,12 +194,58 @@ def test_short_interruption_with_words_is_answered() -> None:
     assert script(tm.Tick(5700)) == [tm.Commit(attempt, "stop")]
 
 
-def test_long_noise_over_the_agent_is_judged_again_and_again() -> None:
+def test_noise_over_the_agent_holds_it_once_and_is_watched_for_words() -> None:
     script = Script().agent_speaks()
     script(tm.VoiceStarted(5000), tm.Tick(5160), tm.Tick(5700))
     assert script(tm.TextHeard(script.turn.attempt, "", 5800)) == [tm.ResumeSpeech()]
-    assert script(tm.Tick(5810)) == [tm.HoldSpeech()]
+    assert script(tm.Tick(5810), tm.Tick(6490)) == []
     assert script(tm.Tick(6500)) == [tm.Judge(script.turn.attempt)]
+    assert script(tm.TextHeard(script.turn.attempt, "please stop", 6650)) == [tm.DropSpeech()]
+
+
+def test_verdict_that_comes_after_the_last_word_changes_nothing() -> None:
+    script = Script().agent_speaks()
+    script(tm.VoiceStarted(5000), tm.Tick(5160), tm.Tick(5700))
+    script(tm.TextHeard(script.turn.attempt, "", 5800), tm.Tick(6500), tm.SpeechEnded(6600))
+    assert script(tm.TextHeard(script.turn.attempt, "", 6650)) == []
+    assert script.turn.agent is tm.Agent.IDLE
+
+
+def test_okay_and_a_voice_that_goes_on_keeps_the_agent_silent_until_the_words_are_there() -> None:
+    script = Script().agent_speaks()
+    script(tm.VoiceStarted(5000), tm.Tick(5160), tm.Tick(5700))
+    assert script(tm.TextHeard(script.turn.attempt, "Okay,", 5850)) == []
+    assert script.turn.agent is tm.Agent.HELD
+    assert script(tm.Tick(6550)) == [tm.Judge(script.turn.attempt)]
+    assert script(tm.TextHeard(script.turn.attempt, "Okay, but not on Monday", 6700)) == [tm.DropSpeech()]
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "is_lost"), [("And my mom.", 0.35, False), ("Stop.", 0.3, True)]
+)
+def test_short_sound_needs_words_that_interrupt(text: str, confidence: float, *, is_lost: bool) -> None:
+    script = Script().agent_speaks()
+    script(tm.VoiceStarted(5000), tm.Tick(5160), tm.VoiceStopped(5540), tm.Tick(5720))
+    done = script(tm.TextHeard(script.turn.attempt, text, 5850, confidence))
+    assert (tm.DropSpeech() in done) is is_lost
+    assert (tm.ResumeSpeech() in done) is not is_lost
+
+
+def test_interruption_that_nobody_understood_is_asked_for_again_once() -> None:
+    script = Script().agent_speaks()
+    script(tm.VoiceStarted(5000), tm.Tick(5160), tm.Tick(5700))
+    script(tm.TextHeard(script.turn.attempt, "wait a moment", 5850), tm.VoiceStopped(6000), tm.Tick(6180))
+    assert script(tm.TextHeard(script.turn.attempt, "", 6300))[-1] == tm.Say(tm.Phrase.APOLOGY)
+    script(tm.SpeechBegan(6350), tm.SpeechEnded(8000))
+    script.spoke(9000, 10_500)
+    assert script(tm.TextHeard(script.turn.attempt, "", 10_800)) == [tm.ForgetTurn()]
+
+
+def test_long_voice_without_words_is_asked_for_again() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3200)
+    assert script(tm.TextHeard(script.turn.attempt, "", 3400))[-1] == tm.Say(tm.Phrase.APOLOGY)
+    assert script.turn.failures == 0
 
 
 def test_uninterruptible_greeting_plays_on_and_the_caller_is_answered_after_it() -> None:
@@ -241,7 +290,7 @@ def test_failed_attempt_costs_an_apology_the_second_in_a_row_the_call() -> None:
 def test_silent_engine_counts_as_failed() -> None:
     script = Script().greeted()
     script.spoke(2000, 3000)
-    script.heard("hello", 3200)
+    script.heard("I need to cancel my appointment", 3200)
     script(tm.Tick(3300))
     assert script(tm.Tick(3300 + RULES.thinking_limit_ms))[-1] == tm.Say(tm.Phrase.APOLOGY)
 
@@ -283,14 +332,52 @@ def test_unfinished_and_backchannel() -> None:
     assert is_unfinished("I would like to, let me think")
     assert is_unfinished("Can you tell me?")
     assert not is_unfinished("I would like to book an appointment.")
-    assert is_backchannel("Mm-hm, okay", frozenset({"mm-hm", "okay"}))
-    assert not is_backchannel("okay but wait", frozenset({"mm-hm", "okay"}))
+
+
+BACKCHANNELS = frozenset({"mm-hm", "okay", "got it"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Mm-hm, okay", "Okay. Okay. Okay.", "Got it! Got it!", "mm", "Hm Hm", "Uh-uh", "Uh-huh.", "Oh. Oh."],
+)
+def test_backchannels(text: str) -> None:
+    assert is_backchannel(text, BACKCHANNELS)
+
+
+@pytest.mark.parametrize("text", ["okay but wait", "got", "it", "no", "him", "Tuesday"])
+def test_no_backchannels(text: str) -> None:
+    assert not is_backchannel(text, BACKCHANNELS)
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "voiced_ms", "is_meant"),
+    [
+        ("And then I can...", 0.39, 672, False),
+        ("And then I can...", 0.39, 1200, True),
+        ("10.", 0.47, 320, True),
+        ("Monday.", 0.72, 500, True),
+        ("Wait.", 0.41, 352, True),
+        ("okay", 0.9, 2000, False),
+    ],
+)
+def test_what_a_sound_over_the_agent_means(
+    text: str, confidence: float, voiced_ms: int, *, is_meant: bool
+) -> None:
+    assert means_something(text, confidence, voiced_ms, BACKCHANNELS) is is_meant
+
+
+@pytest.mark.parametrize(
+    "text", ["Sorry,", "Well, actually.", "Okay, so", "We are, uh,", "I was wondering if..."]
+)
+def test_what_introduces_more_is_waited_for(text: str) -> None:
+    assert commit_delay_ms(text, EndScores(0.9), DELAYS, Patience()) >= DELAYS.doubt
 
 
 def test_slow_reply_is_bridged_by_one_filler() -> None:
     script = Script().greeted()
     script.spoke(2000, 3000)
-    script.heard("hello", 3200)
+    script.heard("I need to cancel my appointment", 3200)
     script(tm.Tick(3300))
     assert script(tm.Tick(3300 + RULES.filler_after_ms - 1)) == []
     assert script(tm.Tick(3300 + RULES.filler_after_ms)) == [tm.SayFiller()]
@@ -302,14 +389,10 @@ def test_slow_reply_is_bridged_by_one_filler() -> None:
 def test_reply_that_fails_behind_the_filler_costs_an_apology() -> None:
     script = Script().greeted()
     script.spoke(2000, 3000)
-    script.heard("hello", 3200)
+    script.heard("I need to cancel my appointment", 3200)
     script(tm.Tick(3300), tm.Tick(4500), tm.SpeechBegan(4600))
     script(tm.AttemptFailed(1, 5000))
     assert script(tm.SpeechEnded(5400))[-1] == tm.Say(tm.Phrase.APOLOGY)
-
-
-DELAYS = CommitDelays(300, 700, 1600)
-STORY_MS = 1280
 
 
 @pytest.mark.parametrize(
@@ -345,18 +428,58 @@ STORY_MS = 1280
     ],
 )
 def test_patience_by_words_and_question(asked: Asked, text: str, score: float, delay_ms: int) -> None:
-    assert commit_delay_ms(text, score, DELAYS, Patience(asked)) == delay_ms
+    assert commit_delay_ms(text, EndScores(score), DELAYS, Patience(asked)) == delay_ms
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "sound", "words", "delay_ms"),
+    [
+        (Asked.ANYTHING, "I wanted to ask whether my daughter.", 0.99, 0.0004, 1600),
+        (Asked.SOMETHING, "Is it okay if I?", 0.95, 0.0001, STORY_MS),
+        (Asked.SOMETHING, "I have a toothache end.", 0.9, 0.05, STORY_MS),
+        (Asked.NOTHING, "I was there last week.", 0.99, 0.18, STORY_MS),
+        (Asked.NOTHING, "I was there last week.", 0.99, 0.44, 300),
+        (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.65, 300),
+        (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.4, 700),
+        (Asked.SOMETHING, "Friday.", 0.9, 0.009, 300),
+        (Asked.SOMETHING, "Tuesday, please.", 0.2, 0.02, 700),
+        (Asked.ANYTHING, "Can you repeat that?", 0.9, 0.1, 400),
+    ],
+)
+def test_patience_where_the_language_model_has_judged(
+    asked: Asked, text: str, sound: float, words: float, delay_ms: int
+) -> None:
+    assert commit_delay_ms(text, EndScores(sound, words), DELAYS, Patience(asked)) == delay_ms
+
+
+def test_nothing_is_committed_before_the_model_has_read_the_turn() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    attempt = script.turn.attempt
+    assert tm.Commit not in map(type, script(tm.TextHeard(attempt, "Is it okay if I", 3300), tm.Tick(3450)))
+    script(tm.WordsScored(attempt, 0.0001), tm.ReplyBegan(attempt))
+    assert script(tm.Tick(3000 + STORY_MS - 1)) == []
+    assert script(tm.Tick(3000 + STORY_MS)) == [tm.Commit(attempt, "Is it okay if I")]
+
+
+def test_model_that_takes_long_to_read_is_not_waited_for() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3000)
+    text = "What is your address?"
+    script(tm.TextHeard(script.turn.attempt, text, 3300))
+    assert script(tm.Tick(3699)) == []
+    assert script(tm.Tick(3700)) == [tm.Commit(script.turn.attempt, text)]
 
 
 def test_caller_who_pauses_long_is_given_longer() -> None:
     question = "What is your address?"
     patience = Patience().paused(100, None)
-    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 400
+    assert commit_delay_ms(question, EndScores(0.9), DELAYS, patience) == 400
     patience = patience.paused(400, "Hello there.")
-    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 500
+    assert commit_delay_ms(question, EndScores(0.9), DELAYS, patience) == 500
     for _ in range(20):
         patience = patience.paused(5000, "Hello there.")
-    assert commit_delay_ms(question, 0.9, DELAYS, patience) == 700
+    assert commit_delay_ms(question, EndScores(0.9), DELAYS, patience) == 700
 
 
 def test_pause_that_the_words_explain_tells_nothing_of_the_tempo() -> None:
