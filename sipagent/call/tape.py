@@ -100,9 +100,15 @@ def plan_for(config: RecordingConfig, persona: PersonaConfig) -> TapePlan | None
 def _rules_of(plan: TapePlan | None) -> ConsentRules:
     if plan is None:
         return ConsentRules("none", frozenset(), frozenset())
-    words = (frozenset(words) for words in (plan.config.yes, plan.config.no))
-    phrases = (frozenset(phrases) for phrases in (plan.config.stop, plan.config.delete))
-    return ConsentRules(plan.mode, *words, *phrases, answer_ms=plan.answer_ms)
+    config = plan.config
+    return ConsentRules(
+        plan.mode,
+        yes=frozenset(config.yes),
+        no=frozenset(config.no),
+        stop=frozenset(config.stop),
+        delete=frozenset(config.delete),
+        answer_ms=plan.answer_ms,
+    )
 
 
 class CallTape:

@@ -30,8 +30,14 @@ pytestmark = pytest.mark.unit
 
 def rules(mode: ConsentMode) -> ConsentRules:
     config = RecordingConfig()
-    words = (frozenset(words) for words in (config.yes, config.no, config.stop, config.delete))
-    return ConsentRules(mode, *words, answer_ms=6000)
+    return ConsentRules(
+        mode,
+        yes=frozenset(config.yes),
+        no=frozenset(config.no),
+        stop=frozenset(config.stop),
+        delete=frozenset(config.delete),
+        answer_ms=6000,
+    )
 
 
 def run(mode: ConsentMode, *events: Event) -> tuple[Consent, list[Action]]:
