@@ -85,7 +85,8 @@ class CallAudit:
         campaign: str | None = None,
         attempt: int = 1,
     ) -> str | None:
-        """The start of a call of our own, on the disk when this returns: the INVITE may be sent.
+        """The start of a call of our own, on the disk when this returns: the INVITE may be sent. The trail is
+        begun with ``dialled`` as its party, so that whoever was called can be forgotten.
 
         :param dialled: whom we call. :param caller: the number that we show.
         :param campaign: that wants it. :param attempt: how often this contact has been tried, with this one.

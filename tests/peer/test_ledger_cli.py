@@ -14,6 +14,7 @@ import soundfile
 
 from sipagent.call.tape import SealedFile
 from sipagent.cli import ledger as command
+from sipagent.cli.main import main
 from sipagent.config.recording import RecordingFormat
 from sipagent.errors import ConfigError, LedgerError
 from sipagent.ledger import SUFFIX, Eraser, Kind, Ledger, LedgerReader, verify
@@ -284,3 +285,30 @@ def test_the_store_of_keys_forgets_for_good(folder: Path) -> None:
         Eraser(ledger).forget(["call-1"], reason="test")
     assert keys.find("call-1") == []
     assert len(list(folder.glob("keys/*/*.key"))) == 4
+
+
+def test_the_benchmark_prints_what_an_entry_costs_and_how_fast_a_ledger_is_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "bench",
+        "ledger",
+        "--appends",
+        "60",
+        "--calls",
+        "2",
+        "--verify-mib",
+        "2",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main([*words, "--json"]) in (0, 1)  # slow machines are no fault
+    told = json.loads(capsys.readouterr().out)
+    assert 0 < told["append_p50_us"] <= told["append_p99_us"]
+    assert 0 < told["durable_p50_us"] <= told["durable_p99_us"]
+    assert told["verify"]["is_good"]
+    assert told["verify"]["mib"] >= 2
+    assert told["verify"]["calls"] > 50
+    main(words)
+    assert "append, no fsync  p50" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
