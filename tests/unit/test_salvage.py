@@ -163,6 +163,9 @@ def test_what_the_caller_has_taken_back_is_never_put_together_again(tmp_path: Pa
     (part,) = call.parts()
     kept = part.read_bytes()
     call.tape.said("do not record this", 90_000)
+    deadline = time.monotonic() + 10
+    while part.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
     left = call.crash()
     again = left / part.relative_to(tmp_path / "living")
     again.parent.mkdir(exist_ok=True)
