@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
             ready = wait_ready(child, events, 120, earlier=log)
             agent = RunningAgent(child, events, int(str(ready["udp"]).rpartition(":")[2]), ready, log)
             for trunk in SECRETS:
-                agent.wait_for("trunk.registered", where=lambda e, trunk=trunk: e.facts["trunk"] == trunk)
+                agent.wait_for("trunk.registered", where=partial(is_of, trunk))
             called = spaces.inside(spaces.agent, *python("-c", CALL, agent.uri()), cwd=ROOT)
             agent.wait_for("call.ended")
             address = agent.wait_for("console.opened").facts["address"]
@@ -99,6 +100,10 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
                 pages.stdout + pages.stderr,
                 registrar.tail,
             )
+
+
+def is_of(trunk: str, event: ChildEvent) -> bool:
+    return bool(event.facts["trunk"] == trunk)
 
 
 def configured(folder: Path, environment: pytest.MonkeyPatch) -> Path:
@@ -201,16 +206,13 @@ def test_the_server_reached_its_trunk_and_tried_nothing_else(locked: Locked) -> 
 
 
 def test_each_password_answered_the_registrars_question(locked: Locked) -> None:
-    answered = {
-        re.search(r'username="(\w+)"', line)[1]: line for line in locked.registered if "Digest" in line
-    }  # type: ignore[index]
+    fields = [dict(re.findall(r'(\w+)="([^"]*)"', line)) for line in locked.registered]
+    answered = {found["username"]: found for found in fields if "response" in found}
     assert set(answered) == set(SECRETS)
-    for name, line in answered.items():
-        uri = re.search(r'uri="([^"]+)"', line)
-        assert uri is not None
+    for name, found in answered.items():
         ha1 = hashlib.md5(f"{name}:lab:{SECRETS[name]}".encode()).hexdigest()
-        ha2 = hashlib.md5(f"REGISTER:{uri[1]}".encode()).hexdigest()
-        assert f'response="{hashlib.md5(f"{ha1}:n0nce:{ha2}".encode()).hexdigest()}"' in line, name
+        ha2 = hashlib.md5(f"REGISTER:{found['uri']}".encode()).hexdigest()
+        assert found["response"] == hashlib.md5(f"{ha1}:n0nce:{ha2}".encode()).hexdigest(), name
 
 
 def test_health_and_metrics_tell_of_the_call(locked: Locked) -> None:
