@@ -58,7 +58,9 @@ def register(
     retain.add_argument(
         "--recordings-max-mib", type=int, metavar="M", help="delete the oldest recordings above"
     )
-    retain.add_argument("--recordings-days", type=int, metavar="N", help="delete recordings that are older")
+    retain.add_argument(
+        "--recordings-days", type=int, metavar="N", help="instead of recording.keep_days of sip.yaml"
+    )
     for command in (forget, retain):
         command.add_argument("--recordings", type=Path, metavar="DIR", help="instead of DIR/recordings")
         command.add_argument("--dry-run", action="store_true", help="only say what would be done")

@@ -12,6 +12,13 @@ from sipagent.config.schema import Config
 DNS_PORT = 53
 LOOPBACK = IPv4Network("127.0.0.0/8")
 RESOLV_CONF = Path("/etc/resolv.conf")
+CARRIER_MEDIA: dict[str, tuple[str, ...]] = {
+    "twilio": ("168.86.128.0/18",),
+    "vonage": ("216.147.0.0/18", "168.100.64.0/18"),
+}
+"""Preset → networks of the carrier's media servers, from the carriers' public pages on IP addresses. Calls do
+not come from them, so ``allow_from`` has them not.
+"""
 Resolve = Callable[[str], Sequence[IPv4Address]]
 
 
@@ -67,8 +74,10 @@ def work_out(config: Config, *, resolve: Resolve | None = None, resolv_conf: Pat
         found += [Allowed(IPv4Network(address), why) for address in addresses]
     for trunk in config.trunks:
         found += (Allowed(network, f"trunk {trunk.name}: allow_from") for network in trunk.allow_from)
-        media: Iterable[IPv4Network] = getattr(trunk, "media_from", ())
-        found += (Allowed(network, f"trunk {trunk.name}: media") for network in media)
+        found += (
+            Allowed(IPv4Network(network), f"trunk {trunk.name}: media of {trunk.preset}")
+            for network in CARRIER_MEDIA.get(trunk.preset, ())
+        )
     found += (Allowed(IPv4Network(server), "DNS server", DNS_PORT) for server in dns_servers(resolv_conf))
     found += (Allowed(network, "egress.extra_allow") for network in config.egress.extra_allow)
     return AllowList(

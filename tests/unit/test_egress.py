@@ -91,6 +91,14 @@ def test_each_entry_says_why(allowed: AllowList) -> None:
     assert whys["192.0.2.53/32"] == "DNS server"
 
 
+def test_media_servers_of_a_known_carrier_are_reached_though_calls_do_not_come_from_them() -> None:
+    trunk = TrunkConfig(name="t", domain="192.0.2.1")
+    object.__setattr__(trunk, "preset", "twilio")
+    found = work_out(config(trunks=(trunk,)), resolve=resolve)
+    assert found.allows("168.86.130.1", 10_000)
+    assert not trunk.is_allowed("168.86.130.1")
+
+
 def test_no_resolver_no_servers(tmp_path: Path) -> None:
     assert dns_servers(tmp_path / "none") == []
 
