@@ -13,8 +13,8 @@ from sipagent.bench.wer import word_error_rate
 from sipagent.lab.impairments import Impairments
 from sipagent.lab.rtp_line import RtpLine, prepare_line
 from sipagent.lab.sdp import describe, parse_audio
-from sipagent.lab.sip_message import SipMessage
 from sipagent.media.wav import read_wav
+from sipagent.sip.wire_message import SipMessage
 from tests.peer.raw_caller import RawCaller, call_ended
 from tests.peer.running_agent import CLIPS, RunningAgent, clip_text
 from tests.peer.sip_programs import sipp
