@@ -16,9 +16,10 @@ from sipagent.cli.check_machine import (
 )
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
+from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
-from sipagent.config.schema import Config
+from sipagent.config.schema import CallerConfig, Config, RegisterConfig
 from sipagent.errors import ConfigError, ModelError
 from sipagent.modelstore.store import ModelStore
 
@@ -31,6 +32,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--show", action="store_true", help="print the configuration in force; secrets as ***"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
+    parser.add_argument("--trunks", action="store_true", help="also ask every trunk; failures give status 1")
     parser.add_argument("--output", type=Path, metavar="DIR", help="also check that DIR can be written")
     parser.set_defaults(run=run)
 
@@ -38,7 +40,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Check everything and tell everything.
 
-    :returns: 0, or 78 (``EX_CONFIG``) when something must be mended before ``sipagent serve``.
+    :returns: 0; 78 (``EX_CONFIG``) when something must be mended before ``sipagent serve``; 1 when only a
+        trunk fails.
     """
     try:
         config = load_config(args.config)
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         return os.EX_CONFIG
     summary = f"{args.config} is right and this machine is ready: {_summary(config)}"
     print(json.dumps({"ok": summary}) if args.json else f"ok: {summary}")
-    return 0
+    return tell(check_all(config), as_json=args.json) if args.trunks else 0
 
 
 def environment_problems(config: Config) -> list[str]:
@@ -110,11 +113,13 @@ def bytes_below(folder: Path) -> int:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    for index, trunk in enumerate(config.trunks):
-        account = trunk.register
+    accounts: list[tuple[str, RegisterConfig | CallerConfig | None]] = [
+        *((f"trunks[{index}].register", trunk.register) for index, trunk in enumerate(config.trunks)),
+        *((f"security.callers[{index}]", one) for index, one in enumerate(config.security.callers)),
+    ]
+    for key, account in accounts:
         if account is None:
             continue
-        key = f"trunks[{index}].register"
         if account.password is None and account.password_env:
             yield Finding(f"{key}.password_env", f"environment variable {account.password_env} is not set")
         if account.password_file is None:
