@@ -32,6 +32,7 @@ _CERTIFICATE_REMEDIES = (
     ("not yet valid", "look at this machine's clock"),
     ("mismatch", "write the name that stands in the certificate as the trunk's domain"),
     ("self-signed", "put the peer's authority into the file of trusted authorities"),
+    ("signature", "put the peer's authority into the file of trusted authorities"),
     ("issuer", "put the peer's authority into the file of trusted authorities"),
 )
 
@@ -72,6 +73,8 @@ class Peer:
     trunk: TrunkConfig
     authorities: Path | None = None
     """PEM file; None for those of the system."""
+    timeout_s: float = 4.0
+    """Silence that counts as no answer."""
 
 
 def check_all(config: Config, *, dns: tuple[str, int] | None = None) -> list[Result]:
@@ -133,7 +136,7 @@ def check_peer(peer: Peer, dns: tuple[str, int]) -> Iterator[Result]:
     address = socket.gethostbyname(peer.host)
     target = Target(address, peer.port, peer.host, peer.transport)
     try:
-        with Probe(target, bind=peer.bind, tls=_tls(peer)) as probe:
+        with _probe(peer, target) as probe:
             yield from _check_certificate(peer, probe)
             answer = probe.ask("OPTIONS", extra=(("Accept", "application/sdp"),))
             yield from _check_options(peer, answer)
@@ -198,6 +201,10 @@ def _unreachable(peer: Peer, error: ProbeError) -> Result:
     return Result(peer.name, "connection", "failed", str(error), remedy)
 
 
+def _probe(peer: Peer, target: Target) -> Probe:
+    return Probe(target, timeout_s=peer.timeout_s, bind=peer.bind, tls=_tls(peer))
+
+
 def _tls(peer: Peer) -> ssl.SSLContext | None:
     if peer.transport != "tls":
         return None
@@ -260,7 +267,7 @@ def _ask_registrar(peer: Peer, probe: Probe, username: str, password: str) -> tu
         target = Target(socket.gethostbyname(host), port, host, peer.transport)
     except OSError:
         raise ProbeError("unreachable", f"no address for the registrar {host}") from None
-    with Probe(target, bind=peer.bind, tls=_tls(peer)) as other:
+    with _probe(peer, target) as other:
         return other.ask_with_password("REGISTER", username=username, password=password, uri=uri)
 
 

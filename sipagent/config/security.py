@@ -73,7 +73,7 @@ class SecurityConfig:
     requests_per_s: int = 100
     """SIP messages taken from one address; what goes beyond is dropped. 5..5000."""
     total_requests_per_s: int = 400
-    """The same for all addresses together. 5..5000."""
+    """The same for all trunks together, and as much again for all strangers together. 5..5000."""
     ban: BanConfig = field(default_factory=BanConfig)
     """Bans of strangers."""
 

@@ -118,7 +118,8 @@ class Gate:
             self.counts["banned"] += 1
             return DROP
         is_trunk = trunk_for(self._config, packet.host) is not None
-        if not self._by_source.take(packet.host, now_ms) or not self._in_total.take("", now_ms):
+        kind = "trunks" if is_trunk else "strangers"  # a flood of strangers must not silence the trunks
+        if not self._by_source.take(packet.host, now_ms) or not self._in_total.take(kind, now_ms):
             return self._refuse(packet, None, 0, "requests_per_s", now_ms, is_strike=not is_trunk)
         try:
             message = parse_message(packet.data)

@@ -113,13 +113,10 @@ class Probe:
             sock.settimeout(self._timeout_s)
             sock.bind((self._bind, 0))
             sock.connect((self.target.address, self.target.port))
-            if self.target.transport == "tls":
-                context = self._tls or ssl.create_default_context()
-                sock = context.wrap_socket(sock, server_hostname=self.target.name)
+            self._socket = self._secured(sock) if self.target.transport == "tls" else sock
         except OSError as error:
             sock.close()
             raise _why(error, self.target) from error
-        self._socket = sock
 
     def close(self) -> None:
         """Idempotent."""
@@ -203,6 +200,14 @@ class Probe:
             return self.ask(method, user=username, uri=uri, extra=(*extra, (answers, value))), True
         raise ProbeError("protocol", problem or f"{self.target} answers {answer.status} without a challenge")
 
+    def _secured(self, sock: socket.socket) -> ssl.SSLSocket:
+        context = self._tls or ssl.create_default_context()
+        try:
+            return context.wrap_socket(sock, server_hostname=self.target.name)
+        except TimeoutError:
+            sock.close()
+            raise ProbeError("tls", f"{self.target} takes connections, but does not speak TLS") from None
+
     def _request(
         self, method: str, branch: str, user: str, uri: str, extra: tuple[tuple[str, str], ...]
     ) -> bytes:
@@ -269,7 +274,7 @@ def _why(error: OSError, target: Target) -> ProbeError:
         case ssl.SSLCertVerificationError():
             return ProbeError("certificate", str(error.verify_message).rstrip("."))
         case ssl.SSLError():
-            return ProbeError("tls", f"no TLS with {target}: {error.reason or error}")
+            return ProbeError("tls", f"no TLS with {target}: {error.reason}")
         case ConnectionRefusedError():
             return ProbeError("refused", f"nobody listens at {target}")
         case ConnectionResetError():

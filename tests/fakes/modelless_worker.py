@@ -1,7 +1,7 @@
 """The real SIP side with a desk that answers every call and says nothing: starts in a moment, needs no model.
 
-Run as ``python tests/fakes/modelless_worker.py CONFIG [--bare]``; prints the log as JSON on standard error.
-``--bare`` leaves out the gate, to show what it is for.
+Run as ``python tests/fakes/modelless_worker.py CONFIG [--bare] [--hurried]``; prints the log as JSON on
+standard error. ``--bare`` leaves out the gate, to show what it is for; ``--hurried`` takes calls at any rate.
 """
 
 import signal
@@ -12,6 +12,7 @@ from pathlib import Path
 from sipagent import logs
 from sipagent.call.ports import Line, LineDown, LineUp, Mailbox, Offer, Rejection
 from sipagent.config.load import load_config
+from sipagent.sip import gate
 from sipagent.sip.guard import Guard
 from sipagent.sip.user_agent import SipUserAgent
 
@@ -56,6 +57,8 @@ def main() -> None:
     config = load_config(Path(sys.argv[1]))
     logs.configure(format_="json", shows_pii=True)
     log = logs.get_log()
+    if "--hurried" in sys.argv:
+        gate.NEW_CALLS_PER_S = 10_000
     agent = SipUserAgent(config, _Desk(), log)
     if "--bare" in sys.argv:
         agent._guard = _OpenGuard(config, _Desk(), log)

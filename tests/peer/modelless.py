@@ -21,7 +21,13 @@ def modelless_worker(
 ) -> Iterator[RunningAgent]:
     """Start it, wait until it is ready, end it whatever happens."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = write_config(folder, changes)
+    with modelless_worker_with(write_config(folder, changes), options=options) as worker:
+        yield worker
+
+
+@contextmanager
+def modelless_worker_with(config: Path, *, options: tuple[str, ...] = ()) -> Iterator[RunningAgent]:
+    """The same with a configuration that is there."""
     port = int(yaml.safe_load(config.read_text())["listen"]["udp"].rpartition(":")[2])
     events: Events = Events()
     command = [sys.executable, str(ROOT / "tests" / "fakes" / "modelless_worker.py"), str(config), *options]

@@ -4,14 +4,16 @@ import os
 import re
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sipagent.lab.softphone import Softphone
+from sipagent.sip.wire_message import SipMessage
 from tests.peer.edge import Edge, edge
-from tests.peer.modelless import modelless_worker
+from tests.peer.modelless import modelless_worker, modelless_worker_with
 from tests.peer.raw_caller import RawCaller
 from tests.peer.running_agent import LOOPBACK, RunningAgent
 
@@ -105,15 +107,31 @@ def test_calls_are_spread_and_a_dead_worker_is_passed_by(tmp_path: Path) -> None
                 with RawCaller(front.port) as one_too_many:
                     refusal = one_too_many.invite()
                 assert (refusal.status, refusal.get("retry-after")) == (503, "5")
+                assert first.child.status is not None
+                with modelless_worker_with(tmp_path / "a" / "sip.yaml"), RawCaller(front.port) as patient:
+                    assert called_in_time(patient) == first.port, "its old calls do not fill it for ever"
             for caller, port in zip(callers, taken, strict=True):
                 caller.is_up = port == second.port
                 caller.__exit__(None, None, None)
+
+
+def called_in_time(caller: RawCaller) -> int:
+    """Call until it is answered, as a caller does who was told to come back."""
+    deadline = time.monotonic() + 20
+    while (answer := caller.invite()).status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return worker_port(answer)
 
 
 def call(caller: RawCaller) -> int:
     """Call through the edge; :returns: the port of the worker that has answered."""
     answer = caller.invite()
     assert answer.status == 200
+    return worker_port(answer)
+
+
+def worker_port(answer: SipMessage) -> int:
     match = re.search(r":(\d+)", answer.get("contact").partition("@")[2])
     assert match is not None
     return int(match[1])

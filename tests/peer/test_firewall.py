@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sipagent.cli.firewall import removal, table
+from sipagent.config.load import load_config
 from tests.peer.running_agent import ROOT, write_config
 
 pytestmark = pytest.mark.peer
@@ -76,6 +78,11 @@ def run(*command: str) -> str:
 
 def inside(namespace: str, *command: str) -> str:
     return run("ip", "netns", "exec", namespace, *command)
+
+
+def apply(namespace: str, rules: str) -> None:
+    command = ["ip", "netns", "exec", namespace, "nft", "-f", "-"]
+    subprocess.run(command, input=rules, text=True, check=True, capture_output=True, timeout=30)
 
 
 def firewall(namespace: str, config: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -162,36 +169,29 @@ def test_only_the_trunk_reaches_sip_and_sound(namespaces: tuple[str, str], confi
 
 
 def test_trunk_that_sends_too_much_is_slowed_down(namespaces: tuple[str, str], config: Path) -> None:
-    assert firewall(namespaces[0], config, "--apply").returncode == 0
+    apply(namespaces[0], table(load_config(config)))
     came = len(received(namespaces, TRUNK, str(SIP_PORT), 20 * PER_S, tcp=False))
     assert 2 * PER_S <= came < 10 * PER_S, "the burst and little more"
-    assert firewall(namespaces[0], config, "--remove").returncode == 0
+    apply(namespaces[0], removal())
 
 
 def test_table_that_nft_refuses_changes_nothing(namespaces: tuple[str, str], config: Path) -> None:
     """All or nothing: the table in force stays when the next one is refused."""
-    assert firewall(namespaces[0], config, "--apply").returncode == 0
+    text = table(load_config(config))
+    apply(namespaces[0], text)
     before = inside(namespaces[0], "nft", "list", "table", "inet", "sipagent")
-    text = firewall(namespaces[0], config).stdout
-    broken = text.replace("jump sound", "jump nowhere")
-    refused = subprocess.run(
-        ["ip", "netns", "exec", namespaces[0], "nft", "-f", "-"], input=broken, text=True, capture_output=True
-    )
-    assert refused.returncode != 0
+    with pytest.raises(subprocess.CalledProcessError):
+        apply(namespaces[0], text.replace("jump sound", "jump nowhere"))
     assert inside(namespaces[0], "nft", "list", "table", "inet", "sipagent") == before
-    assert firewall(namespaces[0], config, "--remove").returncode == 0
+    apply(namespaces[0], removal())
 
 
 def test_the_table_is_what_it_should_be(config: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "sipagent", "firewall", "nft", "-c", str(config)],
-        capture_output=True, text=True, timeout=60, cwd=ROOT,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    text = textwrap.dedent(table(load_config(config)).replace("        ", ""))
     expected = """
         udp dport 5060 jump sip_udp
         tcp dport 5060 jump sip_tcp
         udp dport 20000-20199 jump sound
     """
-    assert textwrap.dedent(expected).strip() in textwrap.dedent(done.stdout.replace("        ", ""))
-    assert "elements = { 10.99.0.0/29, 10.99.0.10/32 }" in done.stdout
+    assert textwrap.dedent(expected).strip() in text
+    assert "elements = { 10.99.0.0/29, 10.99.0.10/32 }" in text

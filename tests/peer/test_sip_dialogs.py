@@ -118,7 +118,7 @@ def test_late_offer_is_answered_with_an_offer(talking: TalkingCaller) -> None:
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 def test_sipp_calls_and_hangs_up(agent: RunningAgent, transport: str) -> None:
     start = len(agent.drain())
-    with sipp("call", agent.port, transport=transport) as caller:
+    with sipp("call", agent.port, "-d", "1000", transport=transport) as caller:
         caller.succeed()
     agent.wait_for("call.connected", after=start)
     assert agent.wait_for("call.ended", after=start).facts["cause"] == "caller hung up"
