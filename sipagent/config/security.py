@@ -68,6 +68,8 @@ class SecurityConfig:
     """Requests from addresses that no trunk allows: ``refuse`` answers 403, ``drop`` answers nothing."""
     callers: tuple[CallerConfig, ...] = ()
     """Who may call from any address after digest. Over UDP."""
+    digest: Literal["md5", "sha-256", "both"] = "md5"
+    """How their passwords are asked for. Older phones give up where SHA-256 is offered, even beside MD5."""
     media_from: tuple[IPv4Network, ...] = ()
     """Networks that sound comes from besides those of the trunks: for ``sipagent firewall``."""
     requests_per_s: int = 100

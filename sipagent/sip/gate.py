@@ -22,6 +22,7 @@ from sipagent.sip.wire_message import SipMessage, parse_message
 NEW_CALLS_PER_S = 20
 """More than that is too much for the library; ``limits.calls_per_second`` is at most this."""
 STRANGER_RULE = "no trunk allows this address"
+_ALGORITHMS = {"md5": ("MD5",), "sha-256": ("SHA-256",), "both": ("SHA-256", "MD5")}
 _ADMISSION_MS = 5 * 3600 * 1000
 """Longer than any call."""
 _MOST_ADMISSIONS = 2000
@@ -90,7 +91,9 @@ class Gate:
         self._in_total = Rates(self._security.total_requests_per_s)
         self._new_calls = Rates(NEW_CALLS_PER_S)
         self._reports = Rates(_REPORTS_PER_S)
-        self._challenger = Challenger(_accounts(self._security), config.instance)
+        self._challenger = Challenger(
+            _accounts(self._security), config.instance, _ALGORITHMS[self._security.digest]
+        )
         self._admitted: OrderedDict[tuple[str, str], tuple[str, int]] = OrderedDict()
         self._next_tick_ms = 0
         self.counts: Counter[str] = Counter()

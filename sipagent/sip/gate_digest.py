@@ -3,11 +3,11 @@
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sipagent.sip.digest import HASHES, Request, fields_of
+from sipagent.sip.digest import Request, fields_of
 from sipagent.sip.wire_message import SipMessage
 
 NONCE_LIFE_MS = 60_000
@@ -34,10 +34,11 @@ class Outcome(Enum):
 class Challenger:
     """Makes nonces that carry their age and the address they are for: none is stored before its use."""
 
-    def __init__(self, accounts: Mapping[str, Account], realm: str) -> None:
-        """:param accounts: by username."""
+    def __init__(self, accounts: Mapping[str, Account], realm: str, algorithms: Sequence[str]) -> None:
+        """:param accounts: by username. :param algorithms: of ``digest.HASHES``, the preferred one first."""
         self._accounts = accounts
         self._realm = realm
+        self._algorithms = algorithms
         self._key = secrets.token_bytes(32)
         self._decoy = secrets.token_hex(16)
         self._last_nc: OrderedDict[str, int] = OrderedDict()
@@ -49,7 +50,7 @@ class Challenger:
         return bool(self._accounts)
 
     def challenge(self, source: str, now_ms: int, *, is_stale: bool = False) -> list[tuple[str, str]]:
-        """The WWW-Authenticate fields of a 401, the better algorithm first."""
+        """The WWW-Authenticate fields of a 401."""
         nonce = self._nonce(source, now_ms)
         stale = ", stale=true" if is_stale else ""
         return [
@@ -57,7 +58,7 @@ class Challenger:
                 "WWW-Authenticate",
                 f'Digest realm="{self._realm}", nonce="{nonce}", algorithm={algorithm}, qop="auth"{stale}',
             )
-            for algorithm in HASHES
+            for algorithm in self._algorithms
         ]
 
     def judge(self, message: SipMessage, source: str, now_ms: int) -> tuple[Outcome, str]:
@@ -80,7 +81,7 @@ class Challenger:
             algorithm=given.get("algorithm", "MD5").upper(), qop=given.get("qop", ""), nc=given.get("nc", ""),
             cnonce=given.get("cnonce", ""),
         )  # fmt: skip
-        if request.algorithm not in HASHES or request.qop != "auth":
+        if request.algorithm not in self._algorithms or request.qop != "auth":
             return Outcome.WRONG, ""
         password = account.password if account else self._decoy  # an unknown name takes as long
         right = request.response(given.get("username", ""), password)

@@ -16,7 +16,7 @@ from sipagent.sip import gate
 from sipagent.sip.guard import Guard
 from sipagent.sip.user_agent import SipUserAgent
 
-_HANDSHAKE_S = 4.0
+_HANDSHAKE_S = 2.0
 
 
 class _Call:
@@ -38,6 +38,7 @@ class _Call:
 
 class _Desk:
     def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
+        logs.get_log().info("call.offered", trunk=offer.trunk, pii_source=offer.source)
         return _Call(line)
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:

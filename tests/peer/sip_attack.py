@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from sipagent.errors import PacketError
 from sipagent.sip.wire_message import SipMessage, build_message, parse_message
-from tests.fakes.sip_mutations import Home
+from tests.fakes.sip_mutations import Home, plain_invite
 from tests.peer.running_agent import LOOPBACK
 
 ANSWER_S = 0.01
@@ -55,6 +55,13 @@ class Attacker:
                 return
             with suppress(OSError, PacketError):
                 self._take(parse_message(self._socket.recv(65535)))
+
+    def send_call(self, number: int) -> None:
+        """An INVITE whose answer nobody acknowledges."""
+        self._socket.send(plain_invite(self.home, f"storm-{number}"))
+        while select.select([self._socket], [], [], 0)[0]:
+            message = parse_message(self._socket.recv(65535))
+            self.answers[message.status] += message.status >= 200
 
     def is_answered(self, within_s: float) -> bool:
         """True where an OPTIONS gets a final answer."""

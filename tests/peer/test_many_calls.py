@@ -1,6 +1,6 @@
 """Many short calls by SIPp leave nothing behind: no descriptor, no thread, no memory.
 
-``SIPAGENT_CALLS`` sets how many (default 150).
+``SIPAGENT_CALLS`` sets how many (default 100).
 """
 
 import os
@@ -18,8 +18,8 @@ from tests.peer.sip_programs import HERE, program
 
 pytestmark = pytest.mark.peer
 
-CALLS = int(os.environ.get("SIPAGENT_CALLS", "150"))
-FIRST_CALLS = 40
+CALLS = int(os.environ.get("SIPAGENT_CALLS", "100"))
+FIRST_CALLS = 30
 """Caches and memory pools grow to their size in these."""
 CALLS_PER_S, AT_ONCE = 12, 2
 MOST_GROWTH_MIB = 20

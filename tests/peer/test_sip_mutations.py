@@ -1,10 +1,11 @@
 """Damaged messages, by the thousand where wanted, leave the server answering; what aborts the bare library is
 known by name.
 
-``SIPAGENT_MUTATIONS`` sets how many are sent each way (default 300), ``SIPAGENT_MUTATION_SEED`` which.
+``SIPAGENT_MUTATIONS`` sets how many are sent each way (default 200), ``SIPAGENT_MUTATION_SEED`` which.
 """
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -12,13 +13,13 @@ import pytest
 
 from tests.fakes.sip_mutations import CRASHERS, crasher, mutations
 from tests.peer.edge import edge
-from tests.peer.modelless import modelless_worker
+from tests.peer.modelless import modelless_worker, modelless_worker_with
 from tests.peer.running_agent import ROOT, RunningAgent
 from tests.peer.sip_attack import Attacker
 
 pytestmark = pytest.mark.peer
 
-COUNT = int(os.environ.get("SIPAGENT_MUTATIONS", "300"))
+COUNT = int(os.environ.get("SIPAGENT_MUTATIONS", "200"))
 SEED = int(os.environ.get("SIPAGENT_MUTATION_SEED", "4475"))
 TORTURE = [path.read_bytes() for path in sorted((ROOT / "tests" / "golden" / "sip").glob("*.dat"))]
 BATCH = 100
@@ -78,18 +79,25 @@ def test_what_aborts_the_library_is_stopped_by_the_gate(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", CRASHERS)
 def test_what_is_known_to_abort_the_bare_library_does(name: str, tmp_path: Path) -> None:
-    """The list of docs/security.md: one that no longer aborts has no place there. Then the server is back."""
+    """The list of docs/security.md: one that no longer aborts has no place there."""
     with modelless_worker(tmp_path, options=("--bare",)) as worker:
         attacker = Attacker(worker.port)
         attacker.send(crasher(name, attacker.home, "bare"))
         deadline = time.monotonic() + PATIENCE_S
         while worker.child.status is None and time.monotonic() < deadline:
             attacker.drain(0.05)
-        assert worker.child.status is not None, f"{name} leaves this build of the library alive"
         attacker.close()
+        assert worker.child.status is not None, f"{name} leaves this build of the library alive"
+
+
+def test_worker_that_was_aborted_is_soon_replaced(tmp_path: Path) -> None:
+    with modelless_worker(tmp_path) as worker:
+        assert worker.child.pid is not None
+        os.kill(worker.child.pid, signal.SIGABRT)
+        assert worker.wait_for("child.exited").facts["status"] == -signal.SIGABRT
     began = time.monotonic()
-    with modelless_worker(tmp_path / "next") as worker:
+    with modelless_worker_with(tmp_path / "sip.yaml") as worker:
         attacker = Attacker(worker.port)
         assert attacker.is_answered(PATIENCE_S)
         attacker.close()
-        print(f"{name}: a new worker answers after {time.monotonic() - began:.1f} s")
+        print(f"a new worker on the same port answers after {time.monotonic() - began:.1f} s")

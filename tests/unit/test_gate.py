@@ -209,10 +209,10 @@ def test_new_calls_beyond_the_rate_get_503_and_retry_after() -> None:
 # --- passwords ---
 
 
-def with_caller(password: str = "hunter2") -> tuple[Gate, Notes]:
+def with_caller(password: str = "hunter2", digest: str = "both") -> tuple[Gate, Notes]:
     caller = CallerConfig(username="jo", password_env="X", trunk="office", password=Secret(password))
     notes = Notes()
-    return Gate(config(callers=(caller,), ban=BanConfig(failures=4)), notes), notes
+    return Gate(config(callers=(caller,), ban=BanConfig(failures=4), digest=digest), notes), notes
 
 
 def answered(
@@ -249,6 +249,14 @@ def test_wrong_password_and_unknown_name_get_the_same_answer() -> None:
         gate, notes = with_caller()
         assert answered(gate, challenges(gate)[0], username=username, password=password).status == 401
         assert notes.refusals[-1][2] == "security.callers: wrong credentials"
+
+
+def test_algorithm_that_is_not_offered_is_not_taken() -> None:
+    gate, _ = with_caller(digest="sha-256")
+    (challenge,) = challenges(gate)
+    assert answered(gate, challenge.replace("SHA-256", "MD5")).status == 401
+    assert answered(gate, challenge).action is Action.PASS
+    assert len(challenges(with_caller(digest="md5")[0])) == 1
 
 
 def test_nonce_is_good_once_for_a_minute_and_one_address() -> None:
