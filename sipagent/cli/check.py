@@ -16,6 +16,7 @@ from sipagent.cli.check_machine import (
 )
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
+from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
 from sipagent.config.schema import Config
@@ -32,6 +33,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--show", action="store_true", help="print the configuration in force; secrets as ***"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
+    parser.add_argument("--trunks", action="store_true", help="also ask every trunk; failures give status 1")
     parser.add_argument("--output", type=Path, metavar="DIR", help="also check that DIR can be written")
     parser.set_defaults(run=run)
 
@@ -39,7 +41,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Check everything and tell everything.
 
-    :returns: 0, or 78 (``EX_CONFIG``) when something must be mended before ``sipagent serve``.
+    :returns: 0; 78 (``EX_CONFIG``) when something must be mended before ``sipagent serve``; 1 when only a
+        trunk fails.
     """
     try:
         config = load_config(args.config)
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         return os.EX_CONFIG
     summary = f"{args.config} is right and this machine is ready: {_summary(config)}"
     print(json.dumps({"ok": summary}) if args.json else f"ok: {summary}")
-    return 0
+    return tell(check_all(config), as_json=args.json) if args.trunks else 0
 
 
 def environment_problems(config: Config) -> list[str]:

@@ -17,12 +17,15 @@ from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
 from sipagent.config.recording import RecordingConfig
+from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
 
 __all__ = [
     "AnchorConfig",
+    "BanConfig",
     "BargeInConfig",
+    "CallerConfig",
     "CommitConfig",
     "Config",
     "ConsoleConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "RegisterConfig",
     "RtpConfig",
     "Secret",
+    "SecurityConfig",
     "SourceMap",
     "SpeechConfig",
     "SttConfig",
@@ -140,6 +144,8 @@ class Config:
     """Whether calls are recorded, and how."""
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     """How much is taken on."""
+    security: SecurityConfig = field(default_factory=SecurityConfig)
+    """Who is kept out."""
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     """The audit ledger."""
     logging: LogConfig = field(default_factory=LogConfig)

@@ -85,6 +85,12 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         except Exception as error:
             self._thread.count_callback_error("onStreamDestroyed", error)
 
+    def onCallSdpCreated(self, prm: Any) -> None:
+        try:  # the name of the library tells scanners what to try
+            prm.sdp.wholeSdp = prm.sdp.wholeSdp.replace("s=pjmedia\r\n", "s=-\r\n", 1)
+        except Exception as error:
+            self._thread.count_callback_error("onCallSdpCreated", error)
+
     def onDtmfDigit(self, prm: Any) -> None:
         try:
             self._tell(DigitPressed(prm.digit, monotonic_ms()))
