@@ -1,4 +1,4 @@
-"""Ties the gate to the library, the kernel and the log."""
+"""Ties the gate to the library, the kernel, the log and the ledger."""
 
 import socket
 
@@ -73,9 +73,11 @@ class Guard:
     def banned(self, source: str, *, rule: str, failures: int, ban_s: int) -> None:
         """In the log with its address: the operator must see whom the program ignores."""
         self._log.warning("source.banned", source=source, rule=rule, failures=failures, ban_s=ban_s)
+        self._desk.peer_banned(source, rule=rule, for_s=ban_s)
 
     def released(self, source: str) -> None:
         self._log.info("source.released", source=source)
+        self._desk.peer_unbanned(source)
 
     def message_refused(self, packet: Packet, message: SipMessage | None, status: int, rule: str) -> None:
         is_new_call = packet.method == "INVITE" and (message is None or not message.tag("to"))
