@@ -1,4 +1,4 @@
-"""Ties the gate to the library, the kernel and the log."""
+"""Ties the gate to the library, the kernel, the log and the ledger."""
 
 import socket
 

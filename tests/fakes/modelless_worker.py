@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from sipagent import logs
-from sipagent.call.ports import Line, LineDown, LineUp, Mailbox, Offer, Rejection
+from sipagent.call.ports import CallDesk, Line, LineDown, LineUp, Mailbox, Offer, Rejection
 from sipagent.config.load import load_config
 from sipagent.sip import gate
 from sipagent.sip.guard import Guard
@@ -36,13 +36,22 @@ class _Call:
             self._line.release()
 
 
-class _Desk:
+class _Desk(CallDesk):
     def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
         logs.get_log().info("call.offered", trunk=offer.trunk, pii_source=offer.source)
         return _Call(line)
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
-        pass
+        return
+
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        return
+
+    def peer_banned(self, address: str, *, rule: str, for_s: int) -> None:
+        return
+
+    def peer_unbanned(self, address: str) -> None:
+        return
 
     def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
         pass
