@@ -80,7 +80,7 @@ class CallAudit:
             return None
         prompt_sha256 = hashlib.sha256(persona.prompt.encode()).hexdigest()
         body = {
-            "direction": "in",
+            "direction": offer.direction,
             "trunk": offer.trunk,
             "persona": persona.name,
             "prompt_sha256": prompt_sha256,

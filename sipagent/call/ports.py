@@ -1,7 +1,7 @@
 """What a call needs from the world. The SIP side, the sound card and the engines satisfy these."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sipagent.media.ring import AudioRings
 
@@ -19,6 +19,13 @@ class Offer:
     source: str
     """Address and port the INVITE came from."""
     headers: dict[str, str] = field(default_factory=dict)
+    direction: Literal["in", "out"] = "in"
+    """``out``: we have placed it; ``caller`` is then what the called see."""
+
+    @property
+    def person(self) -> str:
+        """The human's number."""
+        return self.caller if self.direction == "in" else self.dialled
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,18 @@ class LineUp:
 
 
 @dataclass(frozen=True, slots=True)
+class LineProgress:
+    """An outgoing call on its way to the answer."""
+
+    what: str
+    """``dialled``, ``ringing``, ``early_media``, ``attempt_failed``."""
+    trunk: str
+    sip_status: int
+    """0 where there is none."""
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DigitPressed:
     """A DTMF digit of the caller, once."""
 
@@ -81,7 +100,7 @@ class EndCall:
     reason: str
 
 
-LineEvent = LineUp | DigitPressed | LineDown | EndCall
+LineEvent = LineUp | LineProgress | DigitPressed | LineDown | EndCall
 
 
 class Mailbox(Protocol):

@@ -103,10 +103,10 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
 class SipLine:
     """The Line of a SIP call: commands go to the SIP thread, audio through the port's rings."""
 
-    def __init__(self, leg: Leg, port: BridgePort, thread: SipThread) -> None:
+    def __init__(self, leg: Leg | None, port: BridgePort, thread: SipThread) -> None:
         self.audio: AudioRings = port.rings
         self._port = port
-        self._leg: Leg | None = leg
+        self._leg = leg
         self._thread = thread
 
     def detach(self) -> None:
