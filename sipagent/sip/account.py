@@ -35,8 +35,8 @@ class AccountOwner(Protocol):
         """The registrar has answered, or will not (408). ``expires_s`` 0: we are not registered any more.
         ``retry_ms``: the pause before the next try; None: none follows."""
 
-    def options_answered(self, trunk: str, status: int, reason: str) -> None:
-        """The peer has answered an OPTIONS, or will not (408)."""
+    def options_answered(self, trunk: str, status: int, reason: str, *, is_ours: bool) -> None:
+        """The peer has answered an OPTIONS; ``is_ours``: the library says why it will not."""
 
     def count_callback_error(self, where: str, error: Exception) -> None:
         """A callback failed."""
@@ -113,8 +113,10 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
     def onSendRequest(self, prm: Any) -> None:
         try:
             assert self._trunk is not None
-            transaction = prm.e.body.tsxState.tsx
-            self._owner.options_answered(self._trunk.name, transaction.statusCode, transaction.statusText)
+            state = prm.e.body.tsxState
+            status, reason = state.tsx.statusCode, state.tsx.statusText
+            is_ours = state.type != pj.PJSIP_EVENT_RX_MSG
+            self._owner.options_answered(self._trunk.name, status, reason, is_ours=is_ours)
         except Exception as error:
             self._owner.count_callback_error("onSendRequest", error)
 

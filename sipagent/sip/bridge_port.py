@@ -135,6 +135,13 @@ class DirectorPort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no ty
             self.callback_errors += 1
 
 
+class _TransportSelector(ctypes.Structure):
+    """``pjsip_tpselector`` (pjsip/sip_transport.h)."""
+
+    _fields_ = (("kind", ctypes.c_int), ("is_never_shared", ctypes.c_int), ("pointer", ctypes.c_void_p))
+
+
+_BY_TRANSPORT = 1
 _loaded_api: ctypes.CDLL | None = None
 
 
@@ -154,6 +161,9 @@ def _c_api() -> ctypes.CDLL:
         api.pjsua_conf_connect.argtypes = [ctypes.c_int, ctypes.c_int]
         api.pj_log_set_level.argtypes = [ctypes.c_int]
         api.pjsip_tsx_set_timers.argtypes = [unsigned] * 4
+        api.pjsip_tsx_get_dlg.restype = pointer
+        api.pjsip_tsx_get_dlg.argtypes = [pointer]
+        api.pjsip_dlg_set_transport.argtypes = [pointer, ctypes.POINTER(_TransportSelector)]
         _loaded_api = api
     return _loaded_api
 
@@ -182,6 +192,18 @@ def set_keep_alive(*, tcp_s: int | None, tls_s: int | None) -> bool:
             words[at + 1] = _KEEP_ALIVE_S if tls_s is None else tls_s
             return True
     return False
+
+
+def pin_dialog(transaction: int, connection: int) -> None:
+    """Have whatever we send in a dialog go over ``connection``.
+
+    :param transaction: the library's ``pjsip_transaction`` of the dialog, during its callback.
+    :param connection: the library's ``pjsip_transport``; it must be alive.
+    """
+    api = _c_api()
+    dialog = api.pjsip_tsx_get_dlg(transaction)
+    if dialog:
+        api.pjsip_dlg_set_transport(dialog, _TransportSelector(_BY_TRANSPORT, 0, connection))
 
 
 def make_port() -> BridgePort:

@@ -11,7 +11,7 @@ import pjsua2 as pj
 
 from sipagent.call.ports import DigitPressed, LineDown, LineUp, Mailbox, Rejection
 from sipagent.media.ring import AudioRings
-from sipagent.sip.bridge_port import BridgePort
+from sipagent.sip.bridge_port import BridgePort, pin_dialog
 from sipagent.units import monotonic_ms
 
 _OK, _DECLINED = 200, 603
@@ -44,6 +44,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         self._thread = thread
         self.port: BridgePort | None = None
         self.mailbox: Mailbox | None = None
+        self.connection: int | None = None
+        """The library's transport that our side of the call must go over; None: as the route says."""
         self.has_hung_up = False
         self._is_up = False
 
@@ -75,6 +77,14 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
                     self.port.connect(self.getAudioMedia(media.index))
         except Exception as error:
             self._thread.count_callback_error("onCallMediaState", error)
+
+    def onCallTsxState(self, prm: Any) -> None:
+        try:
+            if self.connection is not None:
+                pin_dialog(int(prm.e.body.tsxState.tsx.pjTransaction), self.connection)
+                self.connection = None
+        except Exception as error:
+            self._thread.count_callback_error("onCallTsxState", error)
 
     def onDtmfDigit(self, prm: Any) -> None:
         try:

@@ -231,7 +231,8 @@ class DialledLine(SipLine):
             self.detach()  # the library drops the leg when this callback returns
             if self._dial.phase is not dm.Phase.UP:
                 told = self._dialler.trunks.in_words(reason)
-                told = explain_refusal(event.sip_status, told, self._trunk)
+                if told == reason:
+                    told = explain_refusal(event.sip_status, reason, self._trunk)
                 self._apply(dm.Ended(event.sip_status, told, event.at_ms))
                 return
             self._dial = replace(self._dial, phase=dm.Phase.OVER)

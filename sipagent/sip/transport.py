@@ -16,9 +16,9 @@ _TLS_1_2 = 1 << 4
 """``PJ_SSL_SOCK_PROTO_TLS1_2``: nothing older; the library at hand has nothing newer."""
 
 # pj_ssl_cert_verify_flag_t (pj/ssl_sock.h) → what to do about it
+_UNTRUSTED = 1 << 0 | 1 << 1 | 1 << 5
 _REMEDIES = {
-    1 << 0: "its authority is not known here: put that into listen.tls.ca_file",
-    1 << 1: "its authority is not trusted here: put that into listen.tls.ca_file",
+    _UNTRUSTED: "its authority is not trusted here; put that into listen.tls.ca_file",
     1 << 2: "ask the peer to renew it, and look at this machine's clock",
     1 << 30: "it is for another host: write the name in it as the trunk's domain",
 }
@@ -99,21 +99,34 @@ def _keep_alive_s(config: Config, transport: str) -> int | None:
 
 
 class TlsWatch:
-    """Hears of every connection; remembers why the last TLS handshake failed. SIP thread."""
+    """Knows every TLS connection, and why the last one failed. SIP thread."""
 
     def __init__(self, on_failure: Callable[[str, str], None]) -> None:
         """:param on_failure: told the peer's address and port, and the reason in words."""
         self._on_failure = on_failure
+        self._connections: dict[str, int] = {}
+        """Address and port of the peer → the library's pointer."""
         self.last_problem = ""
 
     def __repr__(self) -> str:
         return f"TlsWatch({self.last_problem!r})"
 
+    def connection(self, peer: str) -> int | None:
+        """The library's pointer to the connection with a peer's address and port; None: there is none."""
+        return self._connections.get(peer)
+
     def changed(self, prm: Any) -> None:
         """The library's ``onTransportState``."""
-        if not str(prm.type).startswith("TLS") or prm.state != pj.PJSIP_TP_STATE_DISCONNECTED:
+        if not str(prm.type).startswith("TLS"):
             return
-        if prm.tlsInfo.isEmpty() or not prm.tlsInfo.verifyStatus:
+        pointer = int(prm.hnd)
+        if prm.state == pj.PJSIP_TP_STATE_CONNECTED:
+            self._connections[str(prm.tlsInfo.remoteAddr)] = pointer
+            return
+        self._connections = {peer: known for peer, known in self._connections.items() if known != pointer}
+        if prm.state != pj.PJSIP_TP_STATE_DISCONNECTED or prm.tlsInfo.isEmpty():
+            return
+        if not prm.tlsInfo.verifyStatus:
             return
         self.last_problem = verification_words(int(prm.tlsInfo.verifyStatus), list(prm.tlsInfo.verifyMsgs))
         self._on_failure(str(prm.tlsInfo.remoteAddr), self.last_problem)

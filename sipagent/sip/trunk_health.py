@@ -129,11 +129,14 @@ class HealthWatch:
                 self._send(trunk, probe, now_ms)
 
     def take_answer(self, name: str, status: int, reason: str, now_ms: int) -> None:
-        """The library has an answer, a time-out of its own (408), or an error of the connection (503)."""
+        """The peer has answered."""
+        self._set(name, answered(self._probes[name], status, reason, now_ms, self._trunks[name]))
+
+    def take_failure(self, name: str, reason: str, now_ms: int) -> None:
+        """The library has given up."""
         probe = self._probes[name]
-        if status in _NOT_SERVING and probe.sent_ms is None:
-            return  # given up already
-        self._set(name, answered(probe, status, reason, now_ms, self._trunks[name]))
+        if probe.sent_ms is not None:  # else we have, before it
+            self._set(name, missed(probe, reason, now_ms, self._trunks[name]))
 
     def _send(self, trunk: TrunkConfig, probe: Probe, now_ms: int) -> None:
         problem = self._names.problem_of(trunk.host)

@@ -12,7 +12,7 @@ from sipagent.config.schema import Config, TrunkConfig, trunk_for
 from sipagent.sip.account import Account
 from sipagent.sip.codecs import use_all_codecs, use_codecs_of
 from sipagent.sip.endpoint import Library
-from sipagent.sip.message import request_uri, user_of
+from sipagent.sip.message import is_over_tls, next_hop, request_uri, user_of
 from sipagent.sip.mismatch import NO_COMMON_MEDIA, explain_refused_offer
 from sipagent.sip.trunk_health import HealthWatch
 from sipagent.units import monotonic_ms
@@ -112,6 +112,16 @@ class Trunks:
         finally:
             self._restore_codecs()
 
+    def connection_of(self, source: str, message: str) -> int | None:
+        """The TLS connection that an INVITE came over; what we send in its call goes back there (RFC 5923).
+
+        A new one would be judged by the address in the peer's route, which its certificate does not name: no
+        BYE of ours would ever arrive.
+        """
+        if self._library is None or not is_over_tls(next_hop(message)):
+            return None
+        return self._library.tls.connection(source)
+
     # --- what the library asks and tells ---
 
     def account_for(self, source: str, message: str) -> int | None:
@@ -153,8 +163,11 @@ class Trunks:
                 retry_ms=retry_ms,
             )
 
-    def options_answered(self, trunk: str, status: int, reason: str) -> None:
-        self._health.take_answer(trunk, status, self.in_words(reason), monotonic_ms())
+    def options_answered(self, trunk: str, status: int, reason: str, *, is_ours: bool) -> None:
+        if is_ours:
+            self._health.take_failure(trunk, self.in_words(reason), monotonic_ms())
+        else:
+            self._health.take_answer(trunk, status, reason, monotonic_ms())
 
     def in_words(self, reason: str) -> str:
         """The reason of a failure; of a TLS handshake more than the library's own name for it."""

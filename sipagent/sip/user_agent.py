@@ -204,6 +204,7 @@ class SipUserAgent:
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
         leg = Leg(account, self, library_id)
+        leg.connection = self._trunks.connection_of(source, message)
         self._legs[leg] = None
         outcome = self._offer(leg, message, source)
         if isinstance(outcome, Rejection):

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import pytest
 from sipagent.lab.agent_process import free_port_block, free_udp_port
 from sipagent.lab.child import Child, ChildEvent, Events
 from sipagent.media.wav import write_wav
-from tests.peer.certificates import make_certificates
+from tests.peer.tls_files import make_certificates
 from tests.peer.running_agent import RunningAgent, write_config
 from tests.peer.sip_programs import HERE, LOOPBACK, program, wait_until_bound
 
@@ -99,6 +100,13 @@ class Phone:
 
     child: Child
     recordings: Path
+
+    def wait_until_ended(self, timeout_s: float = 5) -> None:
+        """Wait until the other side's BYE has come."""
+        deadline_s = time.monotonic() + timeout_s
+        while not any("terminated" in line for line in self.child.tail):
+            assert time.monotonic() < deadline_s, f"no BYE has come; the phone said: {self.child.tail}"
+            time.sleep(0.02)
 
     def hang_up(self) -> Path:
         """End the call and the program; the recording of what it has heard, 8 kHz."""
