@@ -39,6 +39,10 @@ class OutboundCall:
     """Only this one; empty: by prefix, health and weight."""
     caller_id: str = ""
     """What the called see; empty: the trunk's ``caller_id``."""
+    campaign: str | None = None
+    """That wants the call; for the ledger."""
+    attempt: int = 1
+    """How often this contact has been tried, with this call; for the ledger."""
     ring_s: int | None = None
     """Longest wait for an answer; None: ``limits.outbound.ring_s``."""
 
@@ -220,6 +224,8 @@ class OutboundDesk:
             caller=caller,
             source="",
             direction="out",
+            campaign=call.campaign,
+            attempt=call.attempt,
         )
         try:
             placed.session = self._desk.place(offer, line, persona)

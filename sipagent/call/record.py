@@ -43,7 +43,16 @@ class CallRecord:
         :returns: why the call may not be answered.
         """
         self._is_outgoing = offer.direction == "out"
-        return self._audit.begin(offer, persona)
+        if not self._is_outgoing:
+            return self._audit.begin(offer, persona)
+        return self._audit.begin_out(
+            trunk=offer.trunk,
+            persona=persona,
+            dialled=offer.dialled,
+            caller=offer.caller,
+            campaign=offer.campaign,
+            attempt=offer.attempt,
+        )
 
     def accepted(self) -> None:
         """We have answered, or begun to dial."""

@@ -24,6 +24,9 @@ class TrunksOwner(Protocol):
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """An INVITE has come."""
 
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        """A registrar has answered; ``expires_s`` 0: we are not registered any more."""
+
     def count_callback_error(self, where: str, error: Exception) -> None:
         """A callback failed."""
 
@@ -162,6 +165,7 @@ class Trunks:
                 reason=self.in_words(reason),
                 retry_ms=retry_ms,
             )
+        self._owner.registration_changed(trunk, status, reason, expires_s)
 
     def options_answered(self, trunk: str, status: int, reason: str, *, is_ours: bool) -> None:
         if is_ours:

@@ -124,9 +124,14 @@ class SipUserAgent:
         why = self._trunks.explain(status, reason, source, message)
         rule = f"the library: {why}" if why else "the library"
         self._log.info("call.refused", status=status, rule=rule, pii_source=source)
+        stranger = Offer(call_id="", trunk="", dialled="", caller="", source=source)
+        self._desk.turned_away(stranger, Rejection(status, rule))
 
     def account_for(self, source: str, message: str) -> int | None:
         return self._trunks.account_for(source, message)
+
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        self._desk.registration_changed(trunk, status, reason, expires_s)
 
     def tls_failed(self, peer: str, reason: str) -> None:
         self._log.warning("tls.failed", peer=peer, reason=reason)

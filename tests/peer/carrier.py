@@ -20,9 +20,9 @@ import pytest
 from sipagent.lab.agent_process import free_port_block, free_udp_port
 from sipagent.lab.child import Child, ChildEvent, Events
 from sipagent.media.wav import write_wav
-from tests.peer.tls_files import make_certificates
 from tests.peer.running_agent import RunningAgent, write_config
 from tests.peer.sip_programs import HERE, LOOPBACK, program, wait_until_bound
+from tests.peer.tls_files import make_certificates
 
 TONE_HZ = 600
 _RATE_HZ, _TONE_S = 8000, 60

@@ -92,6 +92,15 @@ class ToneDesk:
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
         """The log has it."""
 
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        """The log has it."""
+
+    def peer_banned(self, address: str, *, rule: str, for_s: int) -> None:
+        """Nobody is."""
+
+    def peer_unbanned(self, address: str) -> None:
+        """Nobody was."""
+
 
 def main(config_path: str, control_port: str, options_s: str = "0") -> None:
     logs.configure(format_="json", level="debug", shows_pii=True, stream=sys.stdout)

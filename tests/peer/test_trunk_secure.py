@@ -26,8 +26,8 @@ from tests.peer.carrier import (
     free_ports,
     phone,
 )
-from tests.peer.tls_files import make_certificates
 from tests.peer.sip_only_agent import TONE_HZ as AGENT_TONE_HZ
+from tests.peer.tls_files import make_certificates
 
 pytestmark = pytest.mark.peer
 
