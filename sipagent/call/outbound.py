@@ -8,18 +8,20 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from sipagent.call.dialling import Attempt, Outcome
 from sipagent.call.ports import EndCall, Line, Mailbox, Offer
-from sipagent.call.session import Session
 from sipagent.call.spend import Booking, OutboundRefused, SpendBook, price_per_minute
 from sipagent.call.trunks import routes
 from sipagent.config.schema import Config, PersonaConfig, TrunkConfig
 from sipagent.config.trunk import CALLER_ID
 from sipagent.config.variables import fill
+
+if TYPE_CHECKING:  # it brings the engines along, which take a second to import
+    from sipagent.call.session import Session
 
 _WRITTEN_FOR_PEOPLE = re.compile(r"[ ()/.-]")
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]*")
@@ -113,7 +115,7 @@ class Dialler(Protocol):
 class PlacingDesk(Protocol):
     """Where the conversations begin."""
 
-    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> Session:
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> "Session":
         """Begin the conversation of an outgoing call. :raises CapacityError: there is no room."""
 
 

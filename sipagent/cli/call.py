@@ -19,7 +19,7 @@ from sipagent.cli.check import environment_problems
 from sipagent.cli.serve import as_config_error, configured
 from sipagent.config.schema import AuthConfig, Config, HostPort, ListenConfig, TrunkConfig
 from sipagent.config.variables import VariableError, fill
-from sipagent.errors import ConfigError, LedgerBusy
+from sipagent.errors import ConfigError, LedgerBusy, SipAgentError
 
 if TYPE_CHECKING:
     from sipagent.audit import Bookkeeper
@@ -98,21 +98,28 @@ def run(args: argparse.Namespace) -> int:
     config = configured(args)
     try:
         checked(config, call)
-        config = for_one_call(config, call, listen_udp)
-        problems = environment_problems(config)
-        if problems:
-            raise ConfigError(problems)
-        status, told = _call(config, replace(call, variables={}), ProgressLine(sys.stderr, args.number))
     except (OutboundRefused, VariableError) as error:
-        print(f"sipagent: {error}", file=sys.stderr)
-        status, told = STATUS_REFUSED, {"outcome": "refused", "number": args.number, "reason": str(error)}
-    if args.json:
-        print(json.dumps(told, ensure_ascii=False))
+        return _refused(error, args)
+    config = for_one_call(config, call, listen_udp)
+    problems = environment_problems(config)
+    if problems:
+        raise ConfigError(problems)
+    try:
+        status, told = _call(config, replace(call, variables={}), ProgressLine(sys.stderr, args.number))
+        if args.json:
+            print(json.dumps(told, ensure_ascii=False))
+    except OutboundRefused as error:  # the day's calls or money are used up
+        status = _refused(error, args)
     sys.stdout.flush()
     sys.stderr.flush()
-    if "sipagent.app" in sys.modules:
-        os._exit(status)  # native threads of the engines may linger
-    return status
+    os._exit(status)  # native threads of the engines may linger
+
+
+def _refused(error: SipAgentError, args: argparse.Namespace) -> int:
+    print(f"sipagent: {error}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"outcome": "refused", "number": args.number, "reason": str(error)}))
+    return STATUS_REFUSED
 
 
 def for_one_call(config: Config, call: OutboundCall, listen_udp: str | None = None) -> Config:

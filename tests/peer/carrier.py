@@ -116,8 +116,10 @@ class Phone:
 
 
 @contextmanager
-def phone(folder: Path, port: int, *, encryption: str = "", dial: str = "") -> Iterator[Phone]:
-    """A phone that says a tone of 600 Hz and keeps what it hears.
+def phone(
+    folder: Path, port: int, *, encryption: str = "", dial: str = "", is_silent: bool = False
+) -> Iterator[Phone]:
+    """A phone that says a tone of 600 Hz, or nothing, and keeps what it hears.
 
     :param encryption: as baresip names it: ``srtp-mand``. :param dial: whom it calls at once.
     """
@@ -127,7 +129,8 @@ def phone(folder: Path, port: int, *, encryption: str = "", dial: str = "") -> I
     config.mkdir(parents=True)
     recordings.mkdir()
     phase = 2 * np.pi * TONE_HZ * np.arange(_RATE_HZ * _TONE_S) / _RATE_HZ
-    write_wav(microphone, (8000 * np.sin(phase)).astype(np.int16), rate_hz=_RATE_HZ)
+    loudness = 0 if is_silent else 8000
+    write_wav(microphone, (loudness * np.sin(phase)).astype(np.int16), rate_hz=_RATE_HZ)
     first = free_port_block(8)
     names: dict[str, object] = {"sip_port": port, "rtp_first": first, "rtp_last": first + 7}
     names |= {"rate_hz": _RATE_HZ, "microphone": microphone, "recordings": recordings}

@@ -53,7 +53,7 @@ def wait_for_state(agent: DialAgent, trunk: str, state: str, *, after: int = 0) 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
 def test_trunks_register_with_every_challenge(tmp_path: Path, algorithm: str) -> None:
-    """401, 407 and 423; another phone has registered under one of the names before."""
+    """401, 407 and 423."""
     port = free_udp_port()
     with kamailio(tmp_path, port, algorithm=algorithm), registering_agent(tmp_path, port) as agent:
         for user in USERS:

@@ -67,7 +67,7 @@ def test_peers_are_told_the_public_address(tmp_path: Path, way: str) -> None:
 
 
 def test_empty_lines_keep_connections_open(tmp_path: Path) -> None:
-    """Over UDP for whoever registers, over TCP twice (RFC 5626); each trunk has its pause."""
+    """Over UDP for whoever registers, over TCP twice (RFC 5626). The registrar knows another phone, too."""
     folder, ports = certified_folder(tmp_path), free_ports()
     (folder / "password").write_text("any")
     listener = socket.create_server(("127.0.0.1", ports.bench))
@@ -78,9 +78,11 @@ def test_empty_lines_keep_connections_open(tmp_path: Path) -> None:
         {"name": "tcp", "domain": f"127.0.0.1:{ports.bench}", "transport": "tcp", "options_s": 3600},
     ]
     trunks = [{**trunk, "keep_alive_s": KEEP_ALIVE_S} for trunk in trunks]
-    with listener, RawPeer(ports.dead) as peer, dial_agent(folder, ports, trunks):
+    with listener, RawPeer(ports.dead) as peer, dial_agent(folder, ports, trunks) as agent:
         request = peer.request("REGISTER")
-        peer.answer(request, "200 OK", ("Contact", f"{request.get('contact')};expires=60"))
+        others = "<sip:office@192.0.2.9:5060>;expires=3000"
+        peer.answer(request, "200 OK", ("Contact", f"{others}, {request.get('contact')};expires=60"))
+        assert agent.wait_for("trunk.registered").facts["expires_s"] == 60, "another phone's lifetime"
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(3 * KEEP_ALIVE_S)
