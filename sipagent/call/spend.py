@@ -104,7 +104,7 @@ class SpendBook:
             return Day(today)
         try:
             found = Day(**json.loads(text))
-            is_sound = isinstance(found.calls, int) and isinstance(found.spent, int | float)
+            is_sound = isinstance(found.day, str) and found.calls >= 0 and found.spent >= 0
         except (ValueError, TypeError):
             is_sound = False
         if not is_sound:

@@ -16,6 +16,7 @@ from sipagent.cli.check_machine import (
 )
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
+from sipagent.cli.check_tls import account_findings, tls_findings
 from sipagent.config.load import load_config
 from sipagent.config.render import render
 from sipagent.config.schema import Config
@@ -75,6 +76,8 @@ def environment_findings(config: Config, *, is_thorough: bool) -> Iterator[Findi
     """
     yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
+    yield from account_findings(config)
+    yield from tls_findings(config)
     try:
         store = ModelStore(config.models_dir)
     except ModelError as error:
@@ -110,11 +113,14 @@ def bytes_below(folder: Path) -> int:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    for index, trunk in enumerate(config.trunks):
-        account = trunk.register
+    accounts = [
+        (f"trunks[{index}].{name}", getattr(trunk, name))
+        for index, trunk in enumerate(config.trunks)
+        for name in ("register", "auth")
+    ]
+    for key, account in accounts:
         if account is None:
             continue
-        key = f"trunks[{index}].register"
         if account.password is None and account.password_env:
             yield Finding(f"{key}.password_env", f"environment variable {account.password_env} is not set")
         if account.password_file is None:
@@ -143,7 +149,7 @@ def _line(config: Config, finding: Finding) -> str:
 
 
 def _summary(config: Config) -> str:
-    listen = [f"{kind} {where}" for kind in ("udp", "tcp") if (where := getattr(config.listen, kind))]
+    listen = [f"{kind} {where}" for kind, where in config.listen.binds.items()]
     counts = [
         f"{len(section)} {word if len(section) > 1 else word[:-1]}"
         for section, word in (
