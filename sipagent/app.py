@@ -17,12 +17,15 @@ from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
+from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
 from sipagent.call.tape import plan_for
+from sipagent.call.trunks import TrunkState
 from sipagent.call.turn import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig
+from sipagent.config.variables import fill, unfilled_of
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -165,9 +168,10 @@ def _warm(config: Config, engines: Engines) -> None:
         before = tape.phrases() if tape else ()
         engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts, *before])
 
+    personas = [fill(persona, {}) for persona in config.personas.values() if not unfilled_of(persona)]
     with ThreadPoolExecutor(2, thread_name_prefix="warm") as pool:
-        jobs = [pool.submit(engines.llm.warm, persona.prompt) for persona in config.personas.values()]
-        jobs += [pool.submit(phrases, persona) for persona in config.personas.values()]
+        jobs = [pool.submit(engines.llm.warm, persona.prompt) for persona in personas]
+        jobs += [pool.submit(phrases, persona) for persona in personas]
         for job in jobs:
             job.result()
 
@@ -258,6 +262,7 @@ class Worker:
         self._log = log
         self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
+        self._outbound = OutboundDesk(config, self._switchboard.desk, self._agent.dialler, log)
 
     def __repr__(self) -> str:
         return f"Worker({self._switchboard!r}, {self._agent!r})"
@@ -282,12 +287,23 @@ class Worker:
             ready_ms=round((time.monotonic() - began) * 1000),
             udp=str(listen.udp) if listen.udp else None,
             tcp=str(listen.tcp) if listen.tcp else None,
+            tls=str(listen.tls.bind) if listen.tls else None,
             max_calls=self._agent.max_calls,
             llm=engines.llm.name,
             stt=engines.stt.name,
             voices=sorted(engines.speaking),
             rss_mib=rss_mib(),
         )
+
+    def place(
+        self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
+    ) -> PlacedCall:
+        """Call somebody. See ``OutboundDesk.place``."""
+        return self._outbound.place(call, on_progress)
+
+    def trunk_states(self) -> tuple[TrunkState, ...]:
+        """Every trunk: alive or not, since when and why. Any thread."""
+        return self._agent.trunk_states()
 
     def close(self) -> None:
         """Say goodbye to the calls, hang up, free everything. Idempotent."""

@@ -15,6 +15,7 @@ from sipagent.call.record import CallRecord
 from sipagent.call.session import Session
 from sipagent.call.tape import CallTape
 from sipagent.config.schema import Config, PersonaConfig, persona_for
+from sipagent.config.variables import fill
 from sipagent.errors import CapacityError
 from sipagent.units import monotonic_ms
 
@@ -64,6 +65,17 @@ class Desk:
             self._audit.refused(call_id, offer, outcome)
         return outcome
 
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> Session:
+        """Begin the conversation of an outgoing call; the line dials once its start is in the ledger.
+
+        :raises CapacityError: the desk is closed, or there is no room.
+        """
+        if not self._is_open:
+            raise CapacityError("shutting down, or not ready yet")
+        if self._book is not None and not self._book.state.is_writable:
+            raise CapacityError(f"ledger: {self._book.state.problem}")
+        return self._begin(uuid.uuid4().hex[:12], offer, line, self._parts_for(persona))
+
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
         """Note a call that the SIP side has refused by itself."""
         self._audit.refused(uuid.uuid4().hex[:12], offer, rejection)
@@ -92,7 +104,7 @@ class Desk:
         if self._is_too_fast():
             return self._busy("limits.calls_per_second")
         try:
-            parts = self._parts_for(persona)
+            parts = self._parts_for(fill(persona, {}))
         except CapacityError as error:
             return self._busy(str(error))
         return self._begin(call_id, offer, line, parts)
@@ -101,13 +113,14 @@ class Desk:
         log = self._log.bind(call_id=call_id)
         log.info(
             "call.started",
+            direction=offer.direction,
             trunk=offer.trunk,
             persona=parts.persona.name,
             pii_from=offer.caller,
             pii_to=offer.dialled,
             pii_sip_call_id=offer.call_id,
         )
-        trail = None if self._book is None else self._book.call(call_id, [offer.caller])
+        trail = None if self._book is None else self._book.call(call_id, [offer.person])
         audit = CallAudit(trail, log)
         record, tape = CallRecord(log, audit), CallTape(parts.tape, trail, audit.note, log)
         session = Session(call_id, offer, line, parts, record, tape, log, self._ended)

@@ -1,7 +1,7 @@
 """What a call needs from the world. The SIP side, the sound card and the engines satisfy these."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sipagent.media.ring import AudioRings
 
@@ -19,6 +19,17 @@ class Offer:
     source: str
     """Address and port the INVITE came from."""
     headers: dict[str, str] = field(default_factory=dict)
+    direction: Literal["in", "out"] = "in"
+    """``out``: we place it; ``caller`` is then what the called see."""
+    campaign: str | None = None
+    """That wants the call, where it goes out."""
+    attempt: int = 1
+    """How often the contact has been tried, with this call."""
+
+    @property
+    def person(self) -> str:
+        """The human's number."""
+        return self.caller if self.direction == "in" else self.dialled
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,18 @@ class Line(Protocol):
 class LineUp:
     """The caller's ACK has come and audio flows both ways."""
 
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineProgress:
+    """An outgoing call on its way to the answer."""
+
+    what: str
+    """``dialled``, ``ringing``, ``early_media``, ``attempt_failed``."""
+    trunk: str
+    sip_status: int
+    """0 where there is none."""
     at_ms: int
 
 
@@ -104,7 +127,7 @@ class EndCall:
     reason: str
 
 
-LineEvent = LineUp | DigitPressed | LineDown | EndCall
+LineEvent = LineUp | LineProgress | DigitPressed | LineDown | EndCall
 
 
 class Mailbox(Protocol):

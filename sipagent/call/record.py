@@ -7,7 +7,7 @@ import statistics
 import structlog
 
 from sipagent.call.audit import CallAudit
-from sipagent.call.ports import LineDown, Offer
+from sipagent.call.ports import LineDown, LineProgress, Offer
 from sipagent.call.utterance import Utterance
 from sipagent.config.schema import PersonaConfig
 from sipagent.ledger import Kind
@@ -30,6 +30,7 @@ class CallRecord:
         self._up_ms: int | None = None
         self._interruptions = 0
         self._has_greeted = False
+        self._is_outgoing = False
         self._is_unanswered = False
         """Since the caller's last turn nothing was audible."""
 
@@ -41,15 +42,38 @@ class CallRecord:
 
         :returns: why the call may not be answered.
         """
-        return self._audit.begin(offer, persona)
+        self._is_outgoing = offer.direction == "out"
+        if not self._is_outgoing:
+            return self._audit.begin(offer, persona)
+        return self._audit.begin_out(
+            trunk=offer.trunk,
+            persona=persona,
+            dialled=offer.dialled,
+            caller=offer.caller,
+            campaign=offer.campaign,
+            attempt=offer.attempt,
+        )
 
     def accepted(self) -> None:
-        """The call is answered."""
-        self._audit.note(Kind.CALL_ANSWERED, {"ring_ms": monotonic_ms() - self._began_ms})
+        """We have answered, or begun to dial."""
+        if not self._is_outgoing:
+            self._note_answer(monotonic_ms())
+
+    def progress(self, progress: LineProgress) -> None:
+        """An outgoing call on its way to the answer."""
+        body: dict[str, object] = {"name": progress.what, "trunk": progress.trunk}
+        if progress.sip_status:
+            body["sip_status"] = progress.sip_status
+        self._audit.note(Kind.CALL_MILESTONE, body)
+
+    def _note_answer(self, at_ms: int) -> None:
+        self._audit.note(Kind.CALL_ANSWERED, {"ring_ms": at_ms - self._began_ms})
 
     def up(self, at_ms: int) -> None:
         """The caller's ACK has come."""
         self._up_ms = at_ms
+        if self._is_outgoing:
+            self._note_answer(at_ms)
         self._log.info("call.connected")
         self._audit.note(Kind.CALL_MILESTONE, {"name": "connected", "reached_ms": at_ms})
 

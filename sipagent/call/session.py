@@ -19,7 +19,7 @@ from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
-from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineUp, Offer, Rejection
+from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineProgress, LineUp, Offer, Rejection
 from sipagent.call.record import CallRecord
 from sipagent.call.tape import CallTape
 from sipagent.call.utterance import (
@@ -181,6 +181,8 @@ class Session:
                 self._record.up(at_ms)
                 self._tape.up(at_ms)
                 self._open(at_ms)
+            case LineProgress():
+                self._record.progress(event)
             case EndCall(reason):
                 self._record.end_wanted("call.end_wanted", reason=reason)
                 if self._up_ms is None:

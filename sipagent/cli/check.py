@@ -16,6 +16,7 @@ from sipagent.cli.check_machine import (
 )
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
+from sipagent.cli.check_tls import tls_findings
 from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
@@ -79,6 +80,7 @@ def environment_findings(config: Config, *, is_thorough: bool) -> Iterator[Findi
     """
     yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
+    yield from tls_findings(config)
     try:
         store = ModelStore(config.models_dir)
     except ModelError as error:
@@ -134,7 +136,7 @@ def _line(config: Config, finding: Finding) -> str:
 
 
 def _summary(config: Config) -> str:
-    listen = [f"{kind} {where}" for kind in ("udp", "tcp") if (where := getattr(config.listen, kind))]
+    listen = [f"{kind} {where}" for kind, where in config.listen.binds.items()]
     counts = [
         f"{len(section)} {word if len(section) > 1 else word[:-1]}"
         for section, word in (

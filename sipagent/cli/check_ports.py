@@ -18,9 +18,10 @@ Kind = Literal["udp", "tcp"]
 
 def port_problems(config: Config) -> Iterator[tuple[str, str]]:
     """Yield (key, problem) for each socket that cannot be opened now. Opens and closes them all."""
-    for kind, where in (("udp", config.listen.udp), ("tcp", config.listen.tcp)):
-        if where is not None and (problem := bind_problem(kind, where.host, where.port)):
-            yield f"listen.{kind}", problem
+    for name, where in config.listen.binds.items():
+        kind: Kind = "udp" if name == "udp" else "tcp"
+        if problem := bind_problem(kind, where.host, where.port):
+            yield f"listen.{name}", problem
     if config.console is not None:
         where = config.console.bind
         if problem := bind_problem("tcp", where.host, where.port):

@@ -39,6 +39,10 @@ def load_config(path: Path | str, *, environ: Mapping[str, str] | None = None) -
         config = replace(config, models_dir=default_models_dir(base_dir))
     if not config.source.has("ledger.dir"):
         config = replace(config, ledger=replace(config.ledger, dir=base_dir / config.ledger.dir))
+    if not config.source.has("limits.outbound.count_file"):
+        outbound = config.limits.outbound
+        outbound = replace(outbound, count_file=base_dir / outbound.count_file)
+        config = replace(config, limits=replace(config.limits, outbound=outbound))
     return config
 
 

@@ -98,6 +98,8 @@ class PersonaConfig:
     """Instead of ``recording.consent``: another one, or ``never`` for calls that are not recorded."""
     no_input: NoInputConfig = field(default_factory=NoInputConfig)
     """What happens when the caller says nothing."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
 
     def __post_init__(self) -> None:
         if self.voice == AUTO_VOICE:

@@ -7,16 +7,30 @@ from typing import Any
 import yaml
 
 from sipagent.config.fields import DERIVED
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, TrunkConfig
 
 WIDTH_CHARS = 110
 
 
 def render(config: Config) -> str:
     """YAML text that loads to the same configuration, except that secrets show as ``password: '***'``."""
-    return yaml.safe_dump(
+    text = yaml.safe_dump(
         _plain(config), sort_keys=False, allow_unicode=True, default_flow_style=False, width=WIDTH_CHARS
     )
+    return _marked(text, config)
+
+
+def _marked(text: str, config: Config) -> str:
+    """Say behind each value of a trunk that its preset has given where it comes from."""
+    lines = text.splitlines()
+    root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
+    sections = {key.value: value for key, value in root.value}
+    for index, (trunk, section) in enumerate(zip(config.trunks, sections["trunks"].value, strict=True)):
+        for key, _ in section.value:
+            is_written = config.source.has(f"trunks[{index}].{key.value}")
+            if key.value in TrunkConfig.preset_values({"preset": trunk.preset}) and not is_written:
+                lines[key.start_mark.line] += f"  # preset {trunk.preset}"
+    return "\n".join(lines) + "\n"
 
 
 def _plain(value: Any) -> Any:

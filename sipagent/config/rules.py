@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from sipagent.config.fields import Problem
-from sipagent.config.persona import NumberConfig
+from sipagent.config.persona import NumberConfig, PersonaConfig
 from sipagent.config.schema import Config
+from sipagent.config.variables import unfilled_of
 
+MOST_TRUNKS = 7
+"""The library holds eight accounts; one is that of calls which belong to no trunk."""
 CHARS_PER_TOKEN = 3
 """Of English prose to a model's tokenizer, on the cautious side."""
 
@@ -33,6 +36,14 @@ def _names(config: Config) -> Iterator[Problem]:
         first.setdefault(trunk.name, index)
 
 
+def _accounts(config: Config) -> Iterator[Problem]:
+    if len(config.trunks) > MOST_TRUNKS:
+        yield (
+            "trunks",
+            f"{len(config.trunks)} of them, but the SIP library holds {MOST_TRUNKS}; leave some out",
+        )
+
+
 def _numbers(config: Config) -> Iterator[Problem]:
     above: list[NumberConfig] = []
     for index, number in enumerate(config.numbers):
@@ -40,6 +51,8 @@ def _numbers(config: Config) -> Iterator[Problem]:
         if number.persona not in config.personas and not config.source.has(f"personas.{number.persona}"):
             known = ", ".join(config.personas) or "none"
             yield f"{key}.persona", f"no persona {number.persona!r}; there are: {known}"
+        elif number.persona in config.personas:
+            yield from _unfilled(f"{key}.persona", config.personas[number.persona])
         if cover := next((one for one in above if one.covers(number)), None):
             yield (
                 f"{key}.match",
@@ -48,9 +61,18 @@ def _numbers(config: Config) -> Iterator[Problem]:
         above.append(number)
 
 
+def _unfilled(key: str, persona: PersonaConfig) -> Iterator[Problem]:
+    for name, where in unfilled_of(persona).items():
+        yield (
+            key,
+            f"{persona.name}'s {where} wants {{{name}}}, which a call that comes in does not bring; "
+            f"give it a value under personas.{persona.name}.variables",
+        )
+
+
 def _ports(config: Config) -> Iterator[Problem]:
-    for name, where in (("udp", config.listen.udp), ("tcp", config.listen.tcp)):
-        if where is not None and where.port in config.rtp.port_range:
+    for name, where in config.listen.binds.items():
+        if where.port in config.rtp.port_range:
             yield (
                 "rtp.port_range",
                 f"contains {where.port}, the port of listen.{name}; move one of them",
@@ -58,7 +80,7 @@ def _ports(config: Config) -> Iterator[Problem]:
 
 
 def _transports(config: Config) -> Iterator[Problem]:
-    if config.listen.udp is None and config.listen.tcp is None:
+    if not config.listen.binds:
         return  # one problem, one line: the section says so itself
     for index, trunk in enumerate(config.trunks):
         if getattr(config.listen, trunk.transport) is None:
@@ -98,7 +120,8 @@ def _callers(config: Config) -> Iterator[Problem]:
 
 RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...] = (
     (("trunks",), _names),
-    (("numbers",), _numbers),
+    (("trunks",), _accounts),
+    (("numbers", "personas"), _numbers),
     (("listen", "rtp"), _ports),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),

@@ -14,15 +14,18 @@ from sipagent.config.console import ConsoleConfig
 from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
-from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
+from sipagent.config.network import ListenConfig, RtpConfig, TlsConfig
+from sipagent.config.outbound import OutboundLimits, RateConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
 from sipagent.config.recording import RecordingConfig
 from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
+from sipagent.config.trunk import AuthConfig, RegisterConfig, TrunkConfig
 
 __all__ = [
     "AnchorConfig",
+    "AuthConfig",
     "BanConfig",
     "BargeInConfig",
     "CallerConfig",
@@ -38,8 +41,10 @@ __all__ = [
     "LogConfig",
     "NoInputConfig",
     "NumberConfig",
+    "OutboundLimits",
     "PersonaConfig",
     "PortRange",
+    "RateConfig",
     "RecordingConfig",
     "RegisterConfig",
     "RtpConfig",
@@ -48,6 +53,7 @@ __all__ = [
     "SourceMap",
     "SpeechConfig",
     "SttConfig",
+    "TlsConfig",
     "TrunkConfig",
     "TtsConfig",
     "TurnConfig",
@@ -102,6 +108,8 @@ class LimitsConfig:
     """Told to the peer whose call is refused. 1..600 s."""
     calls_per_second: int = 5
     """New calls in any second. 1..20."""
+    outbound: OutboundLimits = field(default_factory=OutboundLimits)
+    """Which calls may be placed."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
@@ -131,7 +139,7 @@ class Config:
     rtp: RtpConfig = field(default_factory=RtpConfig)
     """The sockets of the sound."""
     trunks: tuple[TrunkConfig, ...] = ()
-    """Peers that bring calls. At least one."""
+    """Peers that bring calls and take calls. 1..7 of them."""
     numbers: tuple[NumberConfig, ...] = ()
     """Which persona answers which number; the first match wins. At least one."""
     personas: dict[str, PersonaConfig] = field(default_factory=dict)
@@ -185,6 +193,11 @@ def persona_for(config: Config, dialled: str) -> PersonaConfig | None:
     return None
 
 
-def trunk_for(config: Config, address: str) -> TrunkConfig | None:
-    """The first trunk that may send SIP from ``address`` (dotted IPv4); None: a stranger, refuse."""
-    return next((trunk for trunk in config.trunks if trunk.is_allowed(address)), None)
+def trunk_for(config: Config, address: str, dialled: str = "") -> TrunkConfig | None:
+    """The trunk that may send SIP from ``address`` (dotted IPv4); None: a stranger, refuse.
+
+    :param dialled: of several such trunks the one that registers under this name goes first.
+    """
+    allowed = [trunk for trunk in config.trunks if trunk.is_allowed(address)]
+    named = (trunk for trunk in allowed if trunk.register and trunk.register.username == dialled)
+    return next(named, allowed[0] if allowed else None)

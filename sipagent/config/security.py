@@ -6,8 +6,8 @@ from ipaddress import IPv4Network
 from typing import Literal
 
 from sipagent.config.fields import Problem, not_a_name, out_of_range
-from sipagent.config.network import USERNAME
 from sipagent.config.secret import PasswordSource
+from sipagent.config.trunk import USERNAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

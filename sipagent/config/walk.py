@@ -89,6 +89,8 @@ class Walker:
             is_whole = is_whole and not is_required(spec)
         if not is_whole:
             raise Unusable
+        if hasattr(cls, "preset_values"):
+            values = {**cls.preset_values(values), **values}
         self._derive(cls, values, key)
         section = cls(**values)
         if hasattr(section, "check"):

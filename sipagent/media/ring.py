@@ -193,8 +193,16 @@ class AudioRings:
 
     def open(self) -> None:
         """Begin a call: empty rings, clock on."""
+        self.clear()
+        self.start()
+
+    def clear(self) -> None:
+        """Empty the rings; the clock must be off."""
         for ring in (self.to_line, self.from_line, self.played):
             ring.clear()
+
+    def start(self) -> None:
+        """Clock on."""
         for ring in (self.to_line, self.from_line, self.played):
             ring.set_flags(Flag.ACTIVE)
 

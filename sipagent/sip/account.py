@@ -1,20 +1,26 @@
-"""SIP identities: the local one that takes direct calls, and one for each trunk that registers.
+"""The library's accounts: one that takes calls of strangers, to refuse them, and one for each trunk.
 
-What the library retries by itself (no answer, 5xx) is left to it. A refusal, as of a wrong password, it takes
-for the last word; a registrar that has just lost its accounts for a minute must not cost the trunk until the
-next restart, so those are retried here, more and more rarely: the usual guards count failures and lock out.
+A trunk's account holds its credentials and its rules for the sound, sends its OPTIONS, and registers where
+the trunk wants it. A registration that fails is tried again more and more rarely and never at the same moment
+as everybody else's: a registrar that comes back must not be run over, and the usual guards lock out whoever
+knocks with a wrong password too often.
 """
 
+import random
 from typing import Any, Protocol
 
 import pjsua2 as pj
 
 from sipagent.config.schema import Config, TrunkConfig
-from sipagent.sip import endpoint
+from sipagent.sip.account_settings import account_config, peer_uri
+from sipagent.sip.message import headers_of
 from sipagent.units import monotonic_ms
 
-LONGEST_RETRY_S = 3600
-_RETRIED_BY_THE_LIBRARY = (408, 480, 500, 502, 503, 504)
+LONGEST_REFUSED_S, LONGEST_UNANSWERED_S = 3600, 300
+_FIRST_UNANSWERED_S = 5
+_SOON_MS = 1000
+_NOT_SERVING = (408, 480, 500, 502, 503, 504)
+"""Nobody has said no: the registrar is away or too busy."""
 
 
 class AccountOwner(Protocol):
@@ -23,8 +29,14 @@ class AccountOwner(Protocol):
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """An INVITE has come."""
 
-    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
-        """The registrar has answered, or will not (408). ``expires_s`` 0: we are not registered any more."""
+    def registration_changed(
+        self, trunk: str, status: int, reason: str, expires_s: int, retry_ms: int | None
+    ) -> None:
+        """The registrar has answered, or will not (408). ``expires_s`` 0: we are not registered any more.
+        ``retry_ms``: the pause before the next try; None: none follows."""
+
+    def options_answered(self, trunk: str, status: int, reason: str, *, is_ours: bool) -> None:
+        """The peer has answered an OPTIONS; ``is_ours``: the library says why it will not."""
 
     def count_callback_error(self, where: str, error: Exception) -> None:
         """A callback failed."""
@@ -33,23 +45,26 @@ class AccountOwner(Protocol):
 class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type information
     """One identity. SIP thread only."""
 
-    def __init__(self, owner: AccountOwner, trunk: TrunkConfig | None) -> None:
-        """:param trunk: one with ``register``; None makes the account of direct calls."""
+    def __init__(self, owner: AccountOwner, trunk: TrunkConfig | None, rng: random.Random) -> None:
+        """:param trunk: None makes the account of strangers."""
         super().__init__()
         self._owner = owner
         self._trunk = trunk
+        self._rng = rng
         self._retry_at_ms: int | None = None
-        self._refusals = 0
+        self._failures = 0
         self._is_leaving = False
         self.is_registered = False
+        self.registration = "not tried yet" if trunk and trunk.register else ""
+        """What the registrar said last, for the operator."""
 
     def __repr__(self) -> str:
         name = self._trunk.name if self._trunk else "direct"
-        return f"Account({name}, registered={self.is_registered}, refusals={self._refusals})"
+        return f"Account({name}, registered={self.is_registered}, failures={self._failures})"
 
-    def open(self, config: Config) -> None:
+    def open(self, config: Config, public_address: str) -> None:
         """Tell the library about it; a trunk with ``register`` begins to register."""
-        self.create(endpoint.account_config(config, self._trunk), self._trunk is None)
+        self.create(account_config(config, self._trunk, public_address), self._trunk is None)
 
     def tick(self, now_ms: int) -> None:
         """Register again when it is time."""
@@ -57,11 +72,31 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
             self._retry_at_ms = None
             self._set_registration(True)
 
+    def register_soon(self, now_ms: int) -> None:
+        """The peer was away and is back: it may have forgotten us. Within a second, not all at once."""
+        if self._trunk is not None and self._trunk.register is not None and not self._is_leaving:
+            self._retry_at_ms = now_ms + self._rng.randrange(_SOON_MS)
+
     def leave(self) -> None:
         """Ask the registrar to forget us; ``is_registered`` turns False when it has answered."""
         self._is_leaving, self._retry_at_ms = True, None
         if self.is_registered:
             self._set_registration(False)
+
+    def ask(self) -> str:
+        """Send an OPTIONS to the trunk's peer.
+
+        :returns: why it could not be sent, or nothing.
+        """
+        assert self._trunk is not None
+        request = pj.SendRequestParam()
+        request.method = "OPTIONS"
+        request.txOption.targetUri = peer_uri(self._trunk)
+        try:
+            self.sendRequest(request)
+        except pj.Error as error:
+            return str(error.reason)
+        return ""
 
     def onIncomingCall(self, prm: Any) -> None:
         try:
@@ -71,23 +106,36 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
 
     def onRegState(self, prm: Any) -> None:
         try:
-            self._answered(prm.code, prm.reason, prm.expiration)
+            self._answered(prm.code, prm.reason, prm.expiration, prm.rdata.wholeMsg)
         except Exception as error:
             self._owner.count_callback_error("onRegState", error)
 
-    def _answered(self, status: int, reason: str, expires_s: int) -> None:
+    def onSendRequest(self, prm: Any) -> None:
+        try:
+            assert self._trunk is not None
+            state = prm.e.body.tsxState
+            status, reason = state.tsx.statusCode, state.tsx.statusText
+            is_ours = state.type != pj.PJSIP_EVENT_RX_MSG
+            self._owner.options_answered(self._trunk.name, status, reason, is_ours=is_ours)
+        except Exception as error:
+            self._owner.count_callback_error("onSendRequest", error)
+
+    def _answered(self, status: int, reason: str, expires_s: int, message: str) -> None:
         assert self._trunk is not None
         assert self._trunk.register is not None
         is_ok = status // 100 == 2
         self.is_registered = is_ok and not self._is_leaving
+        self.registration = "registered" if self.is_registered else f"{status} {reason}"
+        pause_ms = None
         if is_ok:
-            self._refusals = 0
-        elif not self._is_leaving and status // 100 != 6 and status not in _RETRIED_BY_THE_LIBRARY:
-            pause_s = retry_pause_s(self._trunk.register.retry_s, self._refusals)
-            self._refusals += 1
-            self._retry_at_ms = monotonic_ms() + pause_s * 1000
+            self._failures, self._retry_at_ms = 0, None
+        elif not self._is_leaving and status // 100 != 6:
+            wait_s = _retry_after_s(message)
+            pause_ms = retry_pause_ms(self._trunk.register.retry_s, status, self._failures, wait_s, self._rng)
+            self._failures += 1
+            self._retry_at_ms = monotonic_ms() + pause_ms
         self._owner.registration_changed(
-            self._trunk.name, status, reason, 0 if self._is_leaving else expires_s
+            self._trunk.name, status, reason, 0 if self._is_leaving else expires_s, pause_ms
         )
 
     def _set_registration(self, is_wanted: bool) -> None:
@@ -98,6 +146,23 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
             self._owner.count_callback_error("setRegistration", error)
 
 
-def retry_pause_s(retry_s: int, refusals: int) -> int:
-    """The pause after the refusal that ``refusals`` others preceded: doubled each time, an hour at most."""
-    return min(retry_s << min(refusals, 12), max(LONGEST_RETRY_S, retry_s))
+def retry_pause_ms(retry_s: int, status: int, failures: int, wait_s: int, rng: random.Random) -> int:
+    """The pause after a REGISTER that failed, and that ``failures`` others preceded.
+
+    It doubles each time, up to an hour after a refusal and five minutes where nobody answers; chance takes up
+    to half of it away.
+
+    :param status: the registrar's, or the library's where none came. :param wait_s: the registrar's
+        Retry-After, the least pause; 0: it gave none.
+    """
+    is_away = status in _NOT_SERVING
+    first_s = min(_FIRST_UNANSWERED_S, retry_s) if is_away else retry_s
+    longest_s = max(LONGEST_UNANSWERED_S if is_away else LONGEST_REFUSED_S, retry_s)
+    pause_s = min(first_s << min(failures, 12), longest_s)
+    return round(1000 * (min(wait_s, LONGEST_REFUSED_S) + pause_s * rng.uniform(0.5, 1.0)))
+
+
+def _retry_after_s(message: str) -> int:
+    """RFC 3261 §20.33; 0 where there is none."""
+    digits = headers_of(message).get("retry-after", "").split(";")[0].split("(")[0].strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 7 else 0

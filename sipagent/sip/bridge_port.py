@@ -33,6 +33,8 @@ class BridgePort(Protocol):
 # pjmedia_port of PJSIP 2.15 (pjmedia/port.h) on 64-bit machines, as 64-bit and 32-bit words
 _PORT_WORDS64 = 15
 _USER_POINTER, _CLOCK_SOURCE, _PUT, _GET, _ON_DESTROY = 8, 11, 12, 13, 14
+# pjsip_cfg_t (pjsip/sip_config.h), as long integers
+_CONFIG_WORDS, _KEEP_ALIVE_S = 12, 90
 _RATE32, _CHANNELS32, _PTIME_US32, _BITS32 = 9, 10, 11, 12
 
 
@@ -133,6 +135,13 @@ class DirectorPort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no ty
             self.callback_errors += 1
 
 
+class _TransportSelector(ctypes.Structure):
+    """``pjsip_tpselector`` (pjsip/sip_transport.h)."""
+
+    _fields_ = (("kind", ctypes.c_int), ("is_never_shared", ctypes.c_int), ("pointer", ctypes.c_void_p))
+
+
+_BY_TRANSPORT = 1
 _loaded_api: ctypes.CDLL | None = None
 
 
@@ -152,6 +161,9 @@ def _c_api() -> ctypes.CDLL:
         api.pjsua_conf_connect.argtypes = [ctypes.c_int, ctypes.c_int]
         api.pj_log_set_level.argtypes = [ctypes.c_int]
         api.pjsip_tsx_set_timers.argtypes = [unsigned] * 4
+        api.pjsip_tsx_get_dlg.restype = pointer
+        api.pjsip_tsx_get_dlg.argtypes = [pointer]
+        api.pjsip_dlg_set_transport.argtypes = [pointer, ctypes.POINTER(_TransportSelector)]
         _loaded_api = api
     return _loaded_api
 
@@ -164,6 +176,34 @@ def silence_library() -> None:
 def shorten_sip_timers(*, transaction_ms: int) -> None:
     """Give up a transaction earlier than RFC 3261's 32 s, so that dead peers free their handles."""
     _c_api().pjsip_tsx_set_timers(0, 0, 0, transaction_ms)
+
+
+def set_keep_alive(*, tcp_s: int | None, tls_s: int | None) -> bool:
+    """Pause between the empty lines on idle connections (RFC 5626 §3.5.1); 0: none, None: leave as it is.
+
+    The two numbers stand at the end of a structure that no function sets; it is searched for their defaults.
+
+    :returns: False where this pjsua2 lays it out differently, so that its own pauses hold.
+    """
+    words = (ctypes.c_long * _CONFIG_WORDS).in_dll(_c_api(), "pjsip_sip_cfg_var")
+    for at in range(_CONFIG_WORDS - 1):
+        if words[at] == words[at + 1] == _KEEP_ALIVE_S:
+            words[at] = _KEEP_ALIVE_S if tcp_s is None else tcp_s
+            words[at + 1] = _KEEP_ALIVE_S if tls_s is None else tls_s
+            return True
+    return False
+
+
+def pin_dialog(transaction: int, connection: int) -> None:
+    """Have whatever we send in a dialog go over ``connection``.
+
+    :param transaction: the library's ``pjsip_transaction`` of the dialog, during its callback.
+    :param connection: the library's ``pjsip_transport``; it must be alive.
+    """
+    api = _c_api()
+    dialog = api.pjsip_tsx_get_dlg(transaction)
+    if dialog:
+        api.pjsip_dlg_set_transport(dialog, _TransportSelector(_BY_TRANSPORT, 0, connection))
 
 
 def make_port() -> BridgePort:

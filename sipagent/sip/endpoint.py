@@ -1,18 +1,18 @@
-"""Settings of the PJSIP endpoint and its accounts, worked out from ``sip.yaml``."""
+"""The PJSIP endpoint: started with our settings, and heard for what belongs to no call."""
 
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pjsua2 as pj
 
-from sipagent.config.schema import Config, HostPort, TrunkConfig
-from sipagent.errors import SipError
+from sipagent.config.schema import Config
 from sipagent.sip.bridge_port import shorten_sip_timers, silence_library
+from sipagent.sip.codecs import disable_codecs, use_all_codecs
 from sipagent.sip.guard import Guard
+from sipagent.sip.transport import TlsWatch, open_listeners
 from sipagent.units import FRAME_MS, SAMPLE_RATE_HZ
 
 _JITTER_BUFFER_MS = (20, 20, 120, 240)  # init, least prefetch, most prefetch, size
@@ -20,48 +20,78 @@ _MEDIA_CLOCK_PRIORITY = 20
 _NAMING_TRIES = 25
 _NAMING_WAIT_S = 0.02
 _TRANSACTION_TIMEOUT_MS = 8_000
-_CODEC_IDS = {"G722": "G722/16000", "PCMU": "PCMU/8000", "PCMA": "PCMA/8000"}
-_ANY_ADDRESS = "0.0.0.0"
-
-OnRefused = Callable[[int, str, str], None]
-"""Status, reason, source address."""
 
 
-class _Library(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no type information
-    """The endpoint, and what it tells about calls that it refuses by itself."""
+class EndpointOwner(Protocol):
+    """What the endpoint needs of the user agent. All on the SIP thread; nothing may raise."""
 
-    def __init__(self, on_refused: OnRefused) -> None:
+    def library_refused(self, status: int, reason: str, source: str, message: str) -> None:
+        """The library has refused an INVITE before the program saw it (no codec in common, no place)."""
+
+    def account_for(self, source: str, message: str) -> int | None:
+        """Id of the account that shall take an INVITE; None: let the library choose."""
+
+    def count_callback_error(self, where: str, error: Exception) -> None:
+        """A callback failed."""
+
+    def tls_failed(self, peer: str, reason: str) -> None:
+        """A connection came to nothing: the certificate of ``peer`` is not good."""
+
+
+class Library(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no type information
+    """The endpoint, and what it tells that belongs to no call."""
+
+    def __init__(self, owner: EndpointOwner) -> None:
         super().__init__()
-        self._on_refused = on_refused
+        self._owner = owner
+        self.tls = TlsWatch(owner.tls_failed)
 
     def onRejectedIncomingCall(self, prm: Any) -> None:
-        self._on_refused(prm.statusCode, prm.reason, prm.rdata.srcAddress)
+        try:
+            message = prm.rdata.wholeMsg
+            self._owner.library_refused(prm.statusCode, prm.reason, prm.rdata.srcAddress, message)
+        except Exception as error:  # the library would print and forget it
+            self._owner.count_callback_error("onRejectedIncomingCall", error)
+
+    def onSelectAccount(self, prm: Any) -> None:
+        try:
+            account = self._owner.account_for(prm.rdata.srcAddress, prm.rdata.wholeMsg)
+            if account is not None:
+                prm.accountIndex = account
+        except Exception as error:
+            self._owner.count_callback_error("onSelectAccount", error)
+
+    def onTransportState(self, prm: Any) -> None:
+        try:
+            self.tls.changed(prm)
+        except Exception as error:
+            self._owner.count_callback_error("onTransportState", error)
 
 
-def open_endpoint(config: Config, on_refused: OnRefused, guard: Guard) -> tuple[pj.Endpoint, int]:
+def open_endpoint(
+    config: Config, owner: EndpointOwner, public_address: str, guard: Guard
+) -> tuple[Library, int]:
     """Start the library and its listeners on the calling thread, which becomes the SIP thread.
 
-    :param on_refused: told of every INVITE that the library refuses before the program sees it (no codec in
-        common, no place left). Must not raise.
+    :param public_address: what peers are told; empty: the interface towards them.
     :param guard: is put in before the first packet can come.
     :returns: the endpoint and the number of calls this build can hold.
-    :raises SipError: a listener's address is in use or not ours.
+    :raises SipError: a listener's address is in use or not ours, or a certificate cannot be used.
     """
     silence_library()
-    library = _Library(on_refused)
+    library = Library(owner)
     library.libCreate()
     try:
         settings = _endpoint_config(config)
         library.libInit(settings)
         shorten_sip_timers(transaction_ms=_TRANSACTION_TIMEOUT_MS)
         guard.install()
-        _listen(library, pj.PJSIP_TRANSPORT_UDP, "udp", config.listen.udp)
-        _listen(library, pj.PJSIP_TRANSPORT_TCP, "tcp", config.listen.tcp)
-        binds = {"udp": config.listen.udp, "tcp": config.listen.tcp}
-        guard.close_sockets({name: bind for name, bind in binds.items() if bind is not None})
+        open_listeners(library, config, public_address)
+        guard.close_sockets(config.listen.binds)
         library.libStart()
         library.audDevManager().setNullDev()
-        _choose_codecs(library, config)
+        disable_codecs(library)
+        use_all_codecs(library, config)
     except Exception:
         library.libDestroy()
         raise
@@ -83,58 +113,6 @@ def _endpoint_config(config: Config) -> pj.EpConfig:
     media.threadCnt = 1
     media.sndAutoCloseTime = -1
     media.jbInit, media.jbMinPre, media.jbMaxPre, media.jbMax = _JITTER_BUFFER_MS
-    return settings
-
-
-def _listen(library: pj.Endpoint, kind: int, name: str, bind: HostPort | None) -> None:
-    if bind is None:
-        return
-    settings = pj.TransportConfig()
-    settings.port = bind.port
-    if bind.host != _ANY_ADDRESS:
-        settings.boundAddress = bind.host
-    try:
-        library.transportCreate(kind, settings)
-    except pj.Error as error:
-        raise SipError(
-            f"listen.{name}: cannot listen on {bind.host}:{bind.port}: {error.reason}; "
-            "stop the program that uses it or choose another port"
-        ) from error
-
-
-def _choose_codecs(library: pj.Endpoint, config: Config) -> None:
-    """Enable the codecs that some trunk wants, in the order of the first trunk that names them."""
-    for codec in library.codecEnum2():
-        library.codecSetPriority(codec.codecId, 0)
-    wanted = dict.fromkeys(codec for trunk in config.trunks for codec in trunk.codecs)
-    for rank, codec in enumerate(wanted):
-        library.codecSetPriority(_CODEC_IDS[codec], 250 - rank)
-
-
-def account_config(config: Config, trunk: TrunkConfig | None) -> pj.AccountConfig:
-    """The account of a trunk that registers, or (``None``) the one that takes direct calls."""
-    settings = pj.AccountConfig()
-    bind = config.listen.udp or config.listen.tcp
-    assert bind is not None
-    settings.idUri = f"sip:agent@{bind.host}:{bind.port}"
-    transport = settings.mediaConfig.transportConfig
-    transport.port = config.rtp.port_first
-    transport.portRange = config.rtp.port_last - config.rtp.port_first
-    if bind.host != _ANY_ADDRESS:
-        transport.boundAddress = bind.host
-    if config.rtp.public_address != "auto":
-        transport.publicAddress = str(config.rtp.public_address)
-    settings.mediaConfig.streamKaEnabled = True
-    if trunk is not None and trunk.register:
-        register = trunk.register
-        settings.idUri = f"sip:{register.username}@{trunk.domain}"
-        settings.regConfig.registrarUri = f"{register.registrar};transport={trunk.transport}"
-        settings.regConfig.timeoutSec = register.expires_s
-        settings.regConfig.retryIntervalSec = register.retry_s
-        settings.regConfig.firstRetryIntervalSec = min(5, register.retry_s)
-        if register.password is not None:
-            secret = register.password.reveal()
-            settings.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", register.username, 0, secret))
     return settings
 
 

@@ -107,10 +107,8 @@ class Gate:
         """Messages that were not let in."""
         return sum(self.counts.values()) - self.counts["pass"]
 
-    def trunk_of(self, address: str, call_id: str) -> TrunkConfig | None:
-        """The trunk that a call belongs to: by its address, or by the password that let it in."""
-        if trunk := trunk_for(self._config, address):
-            return trunk
+    def admitted(self, address: str, call_id: str) -> TrunkConfig | None:
+        """The trunk that a stranger's call counts as, by the password that let it in."""
         name, _ = self._admitted.get((address, call_id), ("", 0))
         return next((trunk for trunk in self._config.trunks if trunk.name == name), None)
 

@@ -64,9 +64,9 @@ class Guard:
         """Release bans whose time is over."""
         self._gate.tick(now_ms)
 
-    def trunk_of(self, source: str, call_id: str) -> TrunkConfig | None:
-        """The trunk that an INVITE from ``address:port`` belongs to."""
-        return self._gate.trunk_of(source.rsplit(":", 1)[0], call_id)
+    def admitted(self, source: str, call_id: str) -> TrunkConfig | None:
+        """The trunk that a call from a stranger's ``address:port`` counts as, by its password."""
+        return self._gate.admitted(source.rsplit(":", 1)[0], call_id)
 
     # --- what the gate tells ---
 

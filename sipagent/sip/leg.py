@@ -11,7 +11,7 @@ import pjsua2 as pj
 
 from sipagent.call.ports import DigitPressed, LineDown, LineUp, Mailbox, Rejection
 from sipagent.media.ring import AudioRings
-from sipagent.sip.bridge_port import BridgePort
+from sipagent.sip.bridge_port import BridgePort, pin_dialog
 from sipagent.sip.rtp_quality import RtpTally
 from sipagent.units import monotonic_ms
 
@@ -45,6 +45,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         self._thread = thread
         self.port: BridgePort | None = None
         self.mailbox: Mailbox | None = None
+        self.connection: int | None = None
+        """The library's transport that our side of the call must go over; None: as the route says."""
         self.has_hung_up = False
         self._is_up = False
         self._rtp = RtpTally()
@@ -91,6 +93,14 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         except Exception as error:
             self._thread.count_callback_error("onCallSdpCreated", error)
 
+    def onCallTsxState(self, prm: Any) -> None:
+        try:
+            if self.connection is not None:
+                pin_dialog(int(prm.e.body.tsxState.tsx.pjTransaction), self.connection)
+                self.connection = None
+        except Exception as error:
+            self._thread.count_callback_error("onCallTsxState", error)
+
     def onDtmfDigit(self, prm: Any) -> None:
         try:
             self._tell(DigitPressed(prm.digit, monotonic_ms()))
@@ -118,10 +128,10 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
 class SipLine:
     """The Line of a SIP call: commands go to the SIP thread, audio through the port's rings."""
 
-    def __init__(self, leg: Leg, port: BridgePort, thread: SipThread) -> None:
+    def __init__(self, leg: Leg | None, port: BridgePort, thread: SipThread) -> None:
         self.audio: AudioRings = port.rings
         self._port = port
-        self._leg: Leg | None = leg
+        self._leg = leg
         self._thread = thread
 
     def detach(self) -> None:

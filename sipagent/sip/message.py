@@ -5,6 +5,7 @@ import re
 _COMPACT = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "v": "via"}
 _URI_USER = re.compile(r"sips?:([^@;>\s]+)@", re.IGNORECASE)
 _TEL_URI = re.compile(r"tel:([^;>\s]+)", re.IGNORECASE)
+_TLS_URI = re.compile(r"sips:|sip:[^>,]*;transport=tls\b", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
@@ -25,6 +26,17 @@ def request_uri(message: str) -> str:
     """The Request-URI of a request, or an empty string."""
     parts = message.split("\r\n", 1)[0].split(" ")
     return parts[1] if len(parts) == 3 and parts[2].startswith("SIP/") else ""
+
+
+def next_hop(request: str) -> str:
+    """Where requests of ours go in the dialog that this one begins: its first Record-Route, else Contact."""
+    headers = headers_of(request)
+    return headers.get("record-route", "").split(",", 1)[0] or headers.get("contact", "")
+
+
+def is_over_tls(address: str) -> bool:
+    """True where a SIP address (also inside a name-addr) asks for TLS."""
+    return bool(_TLS_URI.search(address))
 
 
 def user_of(uri: str) -> str:

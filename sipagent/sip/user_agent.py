@@ -15,14 +15,17 @@ import pjsua2 as pj
 import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
+from sipagent.call.trunks import TrunkState
 from sipagent.config.schema import Config
-from sipagent.errors import SipError
+from sipagent.errors import CapacityError, SipError
 from sipagent.sip import endpoint
-from sipagent.sip.account import Account
 from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
 from sipagent.sip.guard import Guard
 from sipagent.sip.leg import Leg, SipLine
 from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
+from sipagent.sip.outbound import Dialler
+from sipagent.sip.transport import public_address_of
+from sipagent.sip.trunks import Trunks
 from sipagent.units import monotonic_ms
 
 _EVENT_WAIT_MS = 10
@@ -43,8 +46,9 @@ class SipUserAgent:
         self._ready = threading.Event()
         self._start_error: Exception | None = None
         self._is_stopping = False
-        self._endpoint: pj.Endpoint | None = None
-        self._accounts: list[Account] = []
+        self._endpoint: endpoint.Library | None = None
+        self._trunks = Trunks(config, self, log)
+        self.dialler = Dialler(config, self._trunks, self)
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
         self._legs: dict[Leg, SipLine | None] = {}
@@ -71,6 +75,10 @@ class SipUserAgent:
             self._thread.join()
             raise self._start_error
 
+    def trunk_states(self) -> tuple[TrunkState, ...]:
+        """Every trunk: alive or not, since when and why. Any thread."""
+        return self._trunks.states()
+
     def post(self, command: Callable[[], None]) -> None:
         """Run a command on the SIP thread, soon."""
         self._commands.put(command)
@@ -85,8 +93,19 @@ class SipUserAgent:
 
     # --- what legs call, on the SIP thread ---
 
+    def take_port(self) -> BridgePort:
+        """A place for an outgoing call. :raises CapacityError: there is none."""
+        if self._is_stopping or not self._free_ports or len(self._legs) >= self.max_calls:
+            raise CapacityError(f"no room for another call: there are {len(self._legs)}")
+        port = self._free_ports.pop()
+        port.rings.clear()  # the clock begins with the answer
+        return port
+
+    def adopt(self, leg: Leg) -> None:
+        self._legs[leg] = None
+
     def leg_ended(self, leg: Leg) -> None:
-        line = self._legs.pop(leg)  # the last reference goes when the callback returns
+        line = self._legs.pop(leg, None)  # the last reference goes when the callback returns
         if line is not None:
             line.detach()
 
@@ -102,21 +121,22 @@ class SipUserAgent:
         self.callback_errors[where] += 1
         self._log.debug("sip.callback_failed", where=where, reason=reason)
 
-    def library_refused(self, status: int, reason: str, source: str) -> None:
+    def library_refused(self, status: int, reason: str, source: str, message: str) -> None:
         """The library has answered an INVITE by itself. SIP thread."""
-        rule = f"the library: {reason}" if reason else "the library"
+        why = self._trunks.explain(status, reason, source, message)
+        rule = f"the library: {why}" if why else "the library"
         self._log.info("call.refused", status=status, rule=rule, pii_source=source)
         stranger = Offer(call_id="", trunk="", dialled="", caller="", source=source)
         self._desk.turned_away(stranger, Rejection(status, rule))
 
+    def account_for(self, source: str, message: str) -> int | None:
+        return self._trunks.account_for(source, message)
+
     def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
-        if status // 100 == 2 and expires_s > 0:
-            self._log.info("trunk.registered", trunk=trunk, expires_s=expires_s)
-        elif status // 100 == 2:
-            self._log.info("trunk.unregistered", trunk=trunk)
-        else:
-            self._log.warning("trunk.registration_failed", trunk=trunk, status=status, reason=reason)
         self._desk.registration_changed(trunk, status, reason, expires_s)
+
+    def tls_failed(self, peer: str, reason: str) -> None:
+        self._log.warning("tls.failed", peer=peer, reason=reason)
 
     # --- the thread ---
 
@@ -136,8 +156,8 @@ class SipUserAgent:
             library.libHandleEvents(_EVENT_WAIT_MS)
             self.heartbeat_ms = monotonic_ms()
             self._guard.tick(self.heartbeat_ms)
-            for account in self._accounts:
-                account.tick(self.heartbeat_ms)
+            self._trunks.tick(self.heartbeat_ms)
+            self.dialler.tick(self.heartbeat_ms)
         self._shut()
 
     def _run_commands(self) -> None:
@@ -152,8 +172,9 @@ class SipUserAgent:
                 self.count_callback_error("command", error)
 
     def _open(self) -> None:
+        public_address = public_address_of(self._config)
         self._endpoint, self.max_calls = endpoint.open_endpoint(
-            self._config, self.library_refused, self._guard
+            self._config, self, public_address, self._guard
         )
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
@@ -161,10 +182,7 @@ class SipUserAgent:
         self._ports = [make_port() for _ in range(2 * self.max_calls)]
         self._free_ports = list(self._ports)
         endpoint.raise_media_priority()
-        self._accounts = [Account(self, None)]
-        self._accounts += [Account(self, trunk) for trunk in self._config.trunks if trunk.register]
-        for account in self._accounts:
-            account.open(self._config)
+        self._trunks.open(self._endpoint, public_address)
         gc.collect()
         gc.freeze()  # the collector must never run a pjsua2 destructor on another thread
 
@@ -172,17 +190,13 @@ class SipUserAgent:
         """Hang up, de-register, wait for both, drop objects, destroy, in that order (pjsua2 needs it)."""
         if self._endpoint is None:
             return
-        for account in self._accounts:
-            account.leave()
+        self._trunks.leave()
         with contextlib.suppress(pj.Error):
             self._endpoint.hangupAllCalls()
             deadline_ms = monotonic_ms() + _FAREWELL_MS
             while self._has_farewells and monotonic_ms() < deadline_ms:
                 self._endpoint.libHandleEvents(_EVENT_WAIT_MS)
-        for account in self._accounts:
-            with contextlib.suppress(pj.Error):
-                account.shutdown()
-        self._accounts.clear()
+        self._trunks.close()
         for port in self._ports:
             port.close()
         gc.collect()
@@ -193,13 +207,14 @@ class SipUserAgent:
     @property
     def _has_farewells(self) -> bool:
         """True while a call has not ended or a registrar has not let us go."""
-        return bool(self._legs) or any(account.is_registered for account in self._accounts)
+        return bool(self._legs) or self._trunks.has_farewells
 
     # --- incoming calls ---
 
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
         leg = Leg(account, self, library_id)
+        leg.connection = self._trunks.connection_of(source, message)
         self._legs[leg] = None
         outcome = self._offer(leg, message, source)
         if isinstance(outcome, Rejection):
@@ -210,7 +225,9 @@ class SipUserAgent:
     def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
         """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
         headers = headers_of(message)
-        trunk = self._guard.trunk_of(source, headers.get("call-id", ""))
+        trunk = self._trunks.trunk_of(source, message)
+        if trunk is None:
+            trunk = self._guard.admitted(source, headers.get("call-id", ""))
         offer = Offer(
             call_id=headers.get("call-id", ""),
             trunk=trunk.name if trunk else "",

@@ -29,12 +29,16 @@ def program(name: str, package: str) -> str:
 
 
 @contextmanager
-def kamailio(folder: Path) -> Iterator[int]:
-    """The registrar of ``kamailio/registrar.cfg``; its port, UDP and TCP."""
+def kamailio(folder: Path, port: int = 0, *, algorithm: str = "MD5") -> Iterator[int]:
+    """The registrar of ``kamailio/registrar.cfg``; its port, UDP and TCP.
+
+    :param port: 0: any free one. :param algorithm: of its digest; or ``SHA-256``.
+    """
     path = program("kamailio", "kamailio")
-    port = free_udp_port()
+    port = port or free_udp_port()
     command = [path, "-f", str(HERE / "kamailio" / "registrar.cfg"), "-DD", "-E", "-m", "16", "-M", "4"]
     command += ["-l", f"udp:{LOOPBACK}:{port}", "-l", f"tcp:{LOOPBACK}:{port}", "-Y", str(folder)]
+    command += ["-A", "SHA256"] if algorithm == "SHA-256" else []
     with Child("kamailio", [*command, "-w", str(folder)], Events()) as child:
         wait_until_bound(port, child)
         yield port

@@ -16,8 +16,8 @@ import pytest
 
 from sipagent.cli.check_trunks import Peer, Result, check_peer, peer_of
 from sipagent.config.fields import Secret
-from sipagent.config.network import RegisterConfig
 from sipagent.config.schema import Config, HostPort, ListenConfig, TrunkConfig
+from sipagent.config.trunk import RegisterConfig
 from sipagent.lab.agent_process import free_udp_port
 from sipagent.lab.child import Child, Events
 from sipagent.sip.probe import Probe, Target

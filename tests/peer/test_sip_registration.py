@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from sipagent.lab.softphone import Softphone
-from sipagent.sip.account import retry_pause_s
 from tests.peer.raw_caller import RawCaller
 from tests.peer.running_agent import RunningAgent, running_agent
 from tests.peer.sip_programs import kamailio
@@ -79,17 +78,6 @@ def test_wrong_password_is_told_in_words_and_harms_nobody(registered: Registered
 def test_registrar_that_refuses_at_first_is_asked_again(registered: Registered) -> None:
     assert event_of(registered, "trunk.registration_failed", "late")["status"] == 403
     event_of(registered, "trunk.registered", "late")
-
-
-def test_refusals_are_retried_more_and_more_rarely() -> None:
-    assert [retry_pause_s(30, refusals) for refusals in (0, 1, 2, 6, 7, 500)] == [
-        30,
-        60,
-        120,
-        1920,
-        3600,
-        3600,
-    ]
 
 
 def test_registrar_that_never_answers_is_told(registered: Registered) -> None:

@@ -126,7 +126,7 @@ def test_duplicate_key_is_an_error(write: Write) -> None:
         ("rtp: {port_range: 5000-5100}", "rtp.port_range: contains 5060, the port of listen.udp; move one"),
         (
             "rtp: {public_address: example}",
-            "rtp.public_address: expected auto or an IPv4 address, got 'example'",
+            "rtp.public_address: expected auto, an IPv4 address, or stun:host:port, got 'example'",
         ),
         ("logging: {level: warn}", "got 'warn'; did you mean warning?"),
         ("speech: {turn: {pause_ms: 400}}", "speech.turn.pause_ms: expected at most commit_ms.sure (300"),

@@ -12,8 +12,9 @@ import structlog
 from sipagent.config.console import ConsoleConfig
 from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import HostPort
-from sipagent.config.network import ListenConfig, RegisterConfig, TrunkConfig
+from sipagent.config.network import ListenConfig
 from sipagent.config.schema import Config
+from sipagent.config.trunk import RegisterConfig, TrunkConfig
 from sipagent.egress.allow import Allowed, AllowList, dns_servers, work_out
 from sipagent.egress.attempts import Attempt, Verdict
 from sipagent.egress.guard import EgressGuard, EgressRefused, install_audit_hook

@@ -235,12 +235,12 @@ def challenges(gate: Gate, at_ms: int = 0) -> list[str]:
 def test_right_password_lets_this_call_in_and_no_other(number: int) -> None:
     gate, _ = with_caller()
     assert answered(gate, challenges(gate)[number]).action is Action.PASS
-    trunk = gate.trunk_of(STRANGER, "a")
+    trunk = gate.admitted(STRANGER, "a")
     assert trunk is not None
     assert trunk.name == "office"
     assert gate.judge(packet(request("BYE", To="<sip:a@h>;tag=2"), STRANGER), 20).action is Action.PASS
-    assert gate.trunk_of(STRANGER, "b") is None
-    assert gate.trunk_of("203.0.113.67", "a") is None
+    assert gate.admitted(STRANGER, "b") is None
+    assert gate.admitted("203.0.113.67", "a") is None
     assert gate.judge(packet(request("BYE", To="<sip:a@h>;tag=2", call_id="b"), STRANGER), 20).status == 403
 
 

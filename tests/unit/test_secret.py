@@ -13,7 +13,7 @@ from structlog.typing import EventDict, WrappedLogger
 from sipagent import logs
 from sipagent.config import secret
 from sipagent.config.fields import Secret
-from sipagent.config.network import RegisterConfig
+from sipagent.config.trunk import RegisterConfig
 
 pytestmark = pytest.mark.unit
 

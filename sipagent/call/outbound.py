@@ -1,0 +1,277 @@
+"""Placing calls: the order is checked, counted, routed and dialled; what becomes of it is told step by step.
+
+``OutboundDesk.place`` is what ``sipagent call`` uses, and whatever else places calls in a server.
+"""
+
+import random
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from sipagent.call.dialling import Attempt, Outcome
+from sipagent.call.ports import EndCall, Line, Mailbox, Offer
+from sipagent.call.spend import Booking, OutboundRefused, SpendBook, price_per_minute
+from sipagent.call.trunks import routes
+from sipagent.config.schema import Config, PersonaConfig, TrunkConfig
+from sipagent.config.trunk import CALLER_ID
+from sipagent.config.variables import fill
+
+if TYPE_CHECKING:  # it brings the engines along, which take a second to import
+    from sipagent.call.session import Session
+
+_WRITTEN_FOR_PEOPLE = re.compile(r"[ ()/.-]")
+_NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]*")
+_ADDRESSEE = re.compile(r"\+?[0-9]{1,20}|[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundCall:
+    """An order to call somebody."""
+
+    to: str
+    """Number, or an extension of the peer."""
+    persona: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Values for ``{name}`` in the persona's texts."""
+    trunk: str = ""
+    """Only this one; empty: by prefix, health and weight."""
+    caller_id: str = ""
+    """What the called see; empty: the trunk's ``caller_id``."""
+    campaign: str | None = None
+    """That wants the call; for the ledger."""
+    attempt: int = 1
+    """How often this contact has been tried, with this call; for the ledger."""
+    ring_s: int | None = None
+    """Longest wait for an answer; None: ``limits.outbound.ring_s``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallProgress:
+    """Something has happened to a call that we placed."""
+
+    what: str
+    """``dialled``, ``ringing``, ``early_media``, ``attempt_failed``, ``answered``."""
+    trunk: str
+    status: int
+    """Of SIP; 0 where there is none."""
+    reason: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What became of it. Comes last, once."""
+
+    outcome: Outcome
+    trunk: str
+    """The one that carried it, or the last that was tried."""
+    status: int
+    reason: str
+    ring_ms: int | None
+    """From the first INVITE to the answer; None: not answered."""
+    talk_ms: int
+    has_early_media: bool
+    """The called's side sent sound before the answer."""
+    attempts: tuple[Attempt, ...]
+    """Trunks that failed before, and the last one if it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialOrder:
+    """What the SIP side needs to place a call."""
+
+    number: str
+    routes: tuple[TrunkConfig, ...]
+    caller_id: str
+    """Empty: each trunk's own."""
+    ring_ms: int
+    on_progress: Callable[[CallProgress], None]
+    """Called on the SIP thread: must be quick."""
+    on_result: Callable[[CallResult], None]
+    """The same."""
+
+
+class OutboundLine(Line, Protocol):
+    """A line that dials when it is ``answer``-ed: the session's side of the call is ready then."""
+
+    def connect(self, mailbox: Mailbox, log: structlog.stdlib.BoundLogger) -> None:
+        """Where the line's events go."""
+
+
+class Dialler(Protocol):
+    """The SIP side of outgoing calls."""
+
+    def open_line(self, order: DialOrder) -> OutboundLine:
+        """Reserve a place. Not on the SIP thread. :raises CapacityError: there is none."""
+
+    def is_down(self, trunk: str) -> bool:
+        """True where the trunk does not answer OPTIONS."""
+
+
+class PlacingDesk(Protocol):
+    """Where the conversations begin."""
+
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> "Session":
+        """Begin the conversation of an outgoing call. :raises CapacityError: there is no room."""
+
+
+class PlacedCall:
+    """A call under way. Any thread."""
+
+    def __init__(self, number: str, on_progress: Callable[[CallProgress], None]) -> None:
+        self.number = number
+        self.on_progress = on_progress
+        self.session: Session | None = None
+        self._done = threading.Event()
+        self._result: CallResult | None = None
+
+    def __repr__(self) -> str:
+        return f"PlacedCall({self._result or 'under way'})"
+
+    @property
+    def call_id(self) -> str:
+        """As in the log and the ledger."""
+        return self.session.call_id if self.session else ""
+
+    def wait(self, timeout_s: float | None = None) -> CallResult | None:
+        """What became of it; None: it still goes on after ``timeout_s``."""
+        self._done.wait(timeout_s)
+        return self._result
+
+    def end(self, reason: str) -> None:
+        """Cancel it, or say goodbye where it is answered."""
+        if self.session is not None:
+            self.session.post(EndCall(reason))
+
+    def finish(self, result: CallResult) -> None:
+        """For the desk: nothing follows."""
+        self._result = result
+        self._done.set()
+
+
+class OutboundDesk:
+    """Places calls. Any thread but the SIP thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        desk: PlacingDesk,
+        dialler: Dialler,
+        log: structlog.stdlib.BoundLogger,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._config = config
+        self._desk = desk
+        self._dialler = dialler
+        self._log = log
+        self._rng = rng or random.Random()
+        self._spend = SpendBook(config.limits.outbound)
+
+    def __repr__(self) -> str:
+        return f"OutboundDesk({self._spend!r})"
+
+    def place(
+        self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
+    ) -> PlacedCall:
+        """Check the order and begin to dial.
+
+        :param on_progress: called on the SIP thread; must be quick.
+        :raises OutboundRefused: the order is not allowed, or nobody can carry it; nothing was dialled.
+        :raises VariableError: the persona's texts and the variables do not go together.
+        :raises CapacityError: there is no room for another call at the moment.
+        """
+        number, persona, trunks = checked(self._config, call)
+        trunks = routes(trunks, number, self._dialler.is_down, self._rng)
+        placed = PlacedCall(number, on_progress)
+        booking = self._spend.book(number, persona.max_call_s)
+        try:
+            self._begin(placed, call, persona, trunks, booking)
+        except Exception:
+            self._settle(booking, 0)
+            raise
+        return placed
+
+    def _begin(
+        self,
+        placed: PlacedCall,
+        call: OutboundCall,
+        persona: PersonaConfig,
+        trunks: list[TrunkConfig],
+        booking: Booking,
+    ) -> None:
+        def on_result(result: CallResult) -> None:
+            self._settle(booking, result.talk_ms)
+            placed.finish(result)
+
+        ring_s = call.ring_s or self._config.limits.outbound.ring_s
+        line = self._dialler.open_line(
+            DialOrder(
+                number=placed.number,
+                routes=tuple(trunks),
+                caller_id=call.caller_id,
+                ring_ms=ring_s * 1000,
+                on_progress=placed.on_progress,
+                on_result=on_result,
+            )
+        )
+        caller = call.caller_id or trunks[0].caller_id or ""
+        offer = Offer(
+            call_id="",
+            trunk=trunks[0].name,
+            dialled=placed.number,
+            caller=caller,
+            source="",
+            direction="out",
+            campaign=call.campaign,
+            attempt=call.attempt,
+        )
+        try:
+            placed.session = self._desk.place(offer, line, persona)
+        except Exception:
+            line.release()
+            raise
+        line.connect(placed.session, self._log.bind(call_id=placed.call_id))
+
+    def _settle(self, booking: Booking, talk_ms: int) -> None:
+        try:
+            self._spend.settle(booking, talk_ms / 1000)
+        except OutboundRefused as error:  # too much stays booked
+            self._log.warning("outbound.not_settled", reason=str(error))
+
+
+def checked(config: Config, call: OutboundCall) -> tuple[str, PersonaConfig, list[TrunkConfig]]:
+    """The number as it is dialled, the persona with its variables filled in, the trunks that may carry it.
+
+    :raises OutboundRefused: the order is not allowed, or no trunk takes the number.
+    :raises VariableError: the persona's texts and the variables do not go together.
+    """
+    number = destination(call.to)
+    price_per_minute(config.limits.outbound, number)
+    if call.persona not in config.personas:
+        raise OutboundRefused(f"no persona {call.persona!r}; there are: {', '.join(config.personas)}")
+    persona = fill(config.personas[call.persona], call.variables)
+    if call.caller_id and not CALLER_ID.fullmatch(call.caller_id):
+        raise OutboundRefused(f"caller id: expected a number, as in +15550100123, got {call.caller_id!r}")
+    trunks = [trunk for trunk in config.trunks if call.trunk in ("", trunk.name)]
+    if not trunks:
+        known = ", ".join(trunk.name for trunk in config.trunks)
+        raise OutboundRefused(f"no trunk {call.trunk!r}; there are: {known}")
+    trunks = [trunk for trunk in trunks if trunk.takes(number)]
+    if not trunks:
+        raise OutboundRefused(f"no trunk takes {number}: none of their prefixes matches")
+    return number, persona, trunks
+
+
+def destination(text: str) -> str:
+    """The number as it is dialled: without what people write between the digits.
+
+    :raises OutboundRefused: it is none; nothing else than a number or an extension may reach a SIP address.
+    """
+    number = _WRITTEN_FOR_PEOPLE.sub("", text) if _NUMBER.fullmatch(text) else text
+    if not _ADDRESSEE.fullmatch(number):
+        raise OutboundRefused(f"expected a number such as +15550100123, or an extension, got {text!r}")
+    return number
