@@ -25,7 +25,11 @@ GREETING = "Hello {name}, this is Maple Street Dental. Your cleaning is on {day}
 def reminder_config(folder: Path, ports: Ports, **outbound: Any) -> Path:
     """A persona with variables, and the carrier of the tests."""
     auth = {"username": "maple", "password_env": "TEST_CARRIER_PASSWORD"}
-    trunk = {"name": "main", "domain": f"localhost:{ports.carrier_tls}", "allow_from": ["127.0.0.1/32"]}
+    trunk: dict[str, Any] = {
+        "name": "main",
+        "domain": f"localhost:{ports.carrier_tls}",
+        "allow_from": ["127.0.0.1/32"],
+    }
     trunk |= {"transport": "tls", "srtp": "mandatory", "auth": auth, "caller_id": "+15550100999"}
     tls = {"certificate_file": str(folder / "agent.pem"), "key_file": str(folder / "agent.key")}
     tls |= {"bind": f"127.0.0.1:{ports.agent_tls}", "ca_file": str(folder / "ca.pem")}
