@@ -5,14 +5,12 @@ The agent's pauses are shortened here: OPTIONS every second instead of every thi
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sipagent.lab.agent_process import free_udp_port
-from sipagent.lab.child import ChildEvent
 from tests.peer.carrier import DialAgent, certified_folder, dial_agent, free_ports
 from tests.peer.raw_caller import RawCaller
 from tests.peer.raw_peer import RawPeer
@@ -53,8 +51,9 @@ def wait_for_state(agent: DialAgent, trunk: str, state: str, *, after: int = 0) 
     return agent.wait_for("trunk.state", after=after, timeout_s=20, where=is_it).facts
 
 
-def _is_of(trunk: str, event: ChildEvent) -> bool:
-    return bool(event.facts["trunk"] == trunk)
+def registration_of(agent: DialAgent, trunk: str, *, after: int = 0) -> dict[str, Any]:
+    """The facts of the trunk's registration."""
+    return agent.wait_for("trunk.registered", after=after, where=lambda e: e.facts["trunk"] == trunk).facts
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
@@ -63,8 +62,7 @@ def test_trunks_register_with_every_challenge(tmp_path: Path, algorithm: str) ->
     port = free_udp_port()
     with kamailio(tmp_path, port, algorithm=algorithm), registering_agent(tmp_path, port) as agent:
         for user in USERS:
-            registered = agent.wait_for("trunk.registered", where=partial(_is_of, user))
-            assert registered.facts["expires_s"] == (90 if user == "brief" else 60)
+            assert registration_of(agent, user)["expires_s"] == (90 if user == "brief" else 60)
         start = len(agent.drain())
         with RawCaller(port, user="office") as caller:
             assert caller.invite().status == 200
@@ -81,7 +79,7 @@ def test_registration_outlives_its_registrar(tmp_path: Path) -> None:
         wait_for_state(agent, "office", "up")
         lost = wait_for_state(agent, "lost", "down")
         assert lost["reason"].startswith("the name no-such-host.invalid is not found")
-        agent.wait_for("trunk.registered", where=lambda e: e.facts["trunk"] == "office")
+        registration_of(agent, "office")
         state = agent.states()["office"]
         assert (state["health"], state["reason"], state["registration"]) == ("up", "answers", "registered")
         assert 0 <= state["round_trip_ms"] < 2000
@@ -94,7 +92,7 @@ def test_registration_outlives_its_registrar(tmp_path: Path) -> None:
 
         stack.enter_context(kamailio(tmp_path, port))
         wait_for_state(agent, "office", "up", after=start)
-        agent.wait_for("trunk.registered", after=start, where=lambda e: e.facts["trunk"] == "office")
+        registration_of(agent, "office", after=start)
         with RawCaller(port, user="office") as caller:
             assert caller.invite().status == 200
 

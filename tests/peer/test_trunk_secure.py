@@ -35,12 +35,9 @@ pytestmark = pytest.mark.peer
 def secure_trunk(ports: Ports, **changes: Any) -> dict[str, Any]:
     """The carrier over TLS with SRTP."""
     auth = {"username": "maple", "password_env": "TEST_CARRIER_PASSWORD"}
-    trunk: dict[str, Any] = {
-        "name": "main",
-        "domain": f"localhost:{ports.carrier_tls}",
-        "allow_from": ["127.0.0.1/32"],
-    }
+    trunk: dict[str, Any] = {"name": "main", "domain": f"localhost:{ports.carrier_tls}"}
     trunk |= {"transport": "tls", "srtp": "mandatory", "auth": auth, "options_s": 5, "keep_alive_s": 60}
+    trunk["allow_from"] = ["127.0.0.1/32"]
     return {**trunk, **changes}
 
 

@@ -30,7 +30,7 @@ RULES = DialRules(routes=(("a", 4000), ("b", 2000)), ring_ms=30_000)
 
 def play(*events: Event) -> tuple[Dialling, list[object]]:
     """The state and the actions after the events."""
-    dial = Dialling()
+    dial: Dialling = Dialling()
     done: list[object] = []
     for event in events:
         dial, actions = step(dial, event, RULES)
