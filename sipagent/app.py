@@ -19,7 +19,7 @@ from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
 from sipagent.call.parts import SessionParts
 from sipagent.call.tape import plan_for
-from sipagent.call.turn import TurnRules
+from sipagent.call.turn_rules import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig
