@@ -21,7 +21,7 @@ from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, Pla
 from sipagent.call.parts import SessionParts
 from sipagent.call.tape import plan_for
 from sipagent.call.trunks import TrunkState
-from sipagent.call.turn import TurnRules
+from sipagent.call.turn_rules import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig

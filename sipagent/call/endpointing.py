@@ -36,11 +36,16 @@ _UNFINISHED = re.compile(
     re.IGNORECASE,
 )
 _FAREWELL = re.compile(
-    r"\b(good ?bye|bye(?:[- ]?bye)?|have a (?:good|nice|great) (?:day|one|evening|weekend))\b", re.I
+    r"(?<!\bto )(?<!\bi )(?<!\bsay )"
+    r"\b(good ?bye|bye(?:[- ]?bye)?|have a (?:good|nice|great) (?:day|one|evening|weekend))\b",
+    re.IGNORECASE,
 )
+_FAREWELL_TAIL_WORDS = 6
+"""No more than "… thank you for your help" follows a farewell."""
 _QUESTION = re.compile(
     r"(\?\s*$)|^((hi|hello|hey|so|and|ok|okay|great|well|um|yes|no|thanks|please)[,.! ]+)*"
-    r"(what|when|where|who|which|why|how|is|are|do|does|did|can|could|would|will|may|should|have|has)\b",
+    r"((what|when|where|who|why|how)(?! (i|we|he|she|they)\b)|"
+    r"which|is|are|do|does|did|can|could|would|will|may|should|have|has)\b",
     re.IGNORECASE,
 )
 _REQUEST = re.compile(
@@ -223,5 +228,8 @@ def asked_by(text: str) -> Asked:
 
 
 def is_farewell(text: str) -> bool:
-    """True where the caller takes leave: "goodbye", "bye", "have a nice day"."""
-    return _FAREWELL.search(text) is not None
+    """True where the caller takes leave with the last words: "goodbye", "bye, thank you for your help"."""
+    found = _FAREWELL.search(text)
+    rest = text[found.end() :] if found else ""
+    is_last = len(words_of(rest)) <= _FAREWELL_TAIL_WORDS and not _QUESTION.search(rest)
+    return found is not None and is_last

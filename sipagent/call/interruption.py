@@ -18,7 +18,7 @@ _INTERRUPTS = frozenset(
     words_of(
         """stop wait no nope yes what sorry pardon excuse hello hey hi help hold hang actually but agent
         operator human person representative goodbye bye please listen repeat again never quiet
-        how when where who why which can could"""
+        how when where who why which can could are is do does did will would"""
     )
 )
 """Short as they are, these are meant."""

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sipagent.call.endpointing import (
-    CommitDelays,
     EndScores,
     Patience,
     commit_delay_ms,
@@ -56,6 +55,7 @@ from sipagent.call.turn_events import (
     VoiceStopped,
     WordsScored,
 )
+from sipagent.call.turn_rules import TurnRules
 
 
 class Caller(Enum):
@@ -73,29 +73,6 @@ class Agent(Enum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     HELD = "held"
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRules:
-    """What the operator may set."""
-
-    pause_ms: int = 180
-    delays: CommitDelays = field(default_factory=CommitDelays)
-    barge_in: bool = True
-    min_voice_ms: int = 160
-    """Voice over the agent that makes it fall silent."""
-    verdict_ms: int = 700
-    backchannels: frozenset[str] = frozenset()
-    no_input_after_ms: int = 8000
-    no_input_prompts: int = 2
-    max_failures: int = 2
-    """Failed turns in a row after which the agent says goodbye."""
-    meant_ms: int = 1000
-    """Voice without words that is taken for speech nobody could understand."""
-    filler_after_ms: int = 1_200
-    """Silence behind a commit after which "one moment" is said, at most once a turn."""
-    thinking_limit_ms: int = 12_000
-    """Silence of the agent's own making that counts as a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +99,7 @@ class Turn:
     has_asked_again: bool = False
     """The agent has said that it could not understand, and has not understood since."""
     text: str | None = None
+    """None: not known yet. Empty: a voice that meant something, and nobody understood it."""
     scores: EndScores = field(default_factory=EndScores)
     has_reply: bool = False
     """The reply has begun: all that the words can tell is known."""
@@ -252,9 +230,12 @@ def _over_agent(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]
 
 
 def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
-    if turn.has_failed:
-        return _apologise(turn, now_ms, rules, actions)
-    if turn.text is None:
+    is_unknown = turn.has_failed or turn.text == ""
+    if is_unknown and silent_ms >= rules.delays.latest:  # nobody can tell whether the sentence was over
+        if turn.has_failed:
+            return _apologise(turn, now_ms, rules, actions)
+        return replace(_say_sorry(turn, now_ms, actions), has_asked_again=True)
+    if is_unknown or turn.text is None:
         return turn
     is_read = turn.has_reply or is_farewell(turn.text) or silent_ms >= rules.delays.doubt
     if not is_read:
@@ -285,7 +266,7 @@ def _text_heard(turn: Turn, heard: TextHeard, rules: TurnRules, actions: list[Ac
         actions.append(ForgetTurn())
         return replace(turn, agent=Agent.SPEAKING, caller=Caller.SILENT, text=None, scores=EndScores())
     if not heard.text.strip():
-        return _not_understood(turn, heard.now_ms, rules, actions)
+        return _not_understood(turn, rules, actions)
     if is_over_agent and turn.is_interruptible and rules.barge_in:
         turn = _yielded(turn, heard.now_ms, actions)
     actions.append(PrepareReply(turn.attempt, heard.text))
@@ -322,11 +303,11 @@ def _yielded(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
     )
 
 
-def _not_understood(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+def _not_understood(turn: Turn, rules: TurnRules, actions: list[Action]) -> Turn:
     """A voice without words. Noise is passed over; who has interrupted or spoken at length is asked again."""
     is_meant = turn.has_interrupted or turn.voiced_ms >= rules.meant_ms
     if turn.agent is Agent.IDLE and is_meant and not turn.has_asked_again:
-        return replace(_say_sorry(turn, now_ms, actions), has_asked_again=True)
+        return replace(turn, text="")
     actions.append(ForgetTurn())
     return replace(turn, caller=Caller.SILENT, text=None, scores=EndScores())
 

@@ -123,8 +123,10 @@ def _heads(texts: list[str]) -> list[Head]:
             lines += (
                 Path(text[1:]).read_text(encoding="utf-8").splitlines() if text.startswith("@") else [text]
             )
-        except OSError as exc:
-            raise LedgerError(f"--head {text}: cannot be read: {exc.strerror}") from exc
+        except (OSError, UnicodeDecodeError) as exc:
+            raise LedgerError(f"--head {text}: cannot be read: {exc}") from exc
+    if texts and not any(line.strip() for line in lines):
+        raise LedgerError(f"--head {' '.join(texts)}: there is no head in it")
     try:
         return [parse_head(line) for line in lines if line.strip()]
     except ValueError as exc:
@@ -155,6 +157,8 @@ def _tell(report: Report) -> None:
 
 
 def _forget(folder: Path, args: argparse.Namespace) -> int:
+    if not (args.call or args.caller):
+        raise LedgerError("forget: --caller and --call need a number or an id, got an empty text")
     names = [args.call] if args.call else _keys(folder).names_of(args.caller)
     if args.dry_run:
         return _would(names)
@@ -173,6 +177,8 @@ def _retain(folder: Path, args: argparse.Namespace) -> int:
     for option, days in (("--days", args.days), ("--recordings-days", args.recordings_days)):
         if days is not None and days < 1:
             raise LedgerError(f"{option}: expected 1 or more, got {days}")
+    if args.recordings_max_mib is not None and args.recordings_max_mib < 0:
+        raise LedgerError(f"--recordings-max-mib: expected 0 or more, got {args.recordings_max_mib}")
     now_utc_ms = SystemClock().utc_ms()
     if args.dry_run:
         due = args.days is not None
@@ -208,7 +214,8 @@ def _tell_erased(done: Erased) -> None:
 
 def _rotate(folder: Path) -> int:
     chain_folders(folder)
-    identity = Identity.open(folder / "identity").rotate()
+    with _admin(folder, None):  # opened under the old key, closed under the new one: the entry ties them
+        identity = Identity.open(folder / "identity").rotate()
     print(identity.key)
     print(
         f"give {folder / 'identity' / 'instance.pub'} to your auditors; servers that run take the new key at "

@@ -54,7 +54,7 @@ class ChainResult:
     notes: list[str] = field(default_factory=list)
     recordings: list[Recording] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
-    """Calls that were forgotten, and files of recordings that were deleted."""
+    """Calls that were forgotten, and files of recordings that were deleted; only what is signed excuses."""
     calls: int = 0
 
 
@@ -87,6 +87,7 @@ class ChainCheck:
         self._open_calls: dict[str, tuple[Place, int]] = {}
         self._set_aside: dict[str, tuple[str, Place, int]] = {}
         self._erasing: dict[str, tuple[Place, int]] = {}
+        self._erased_at: dict[str, int] = {}
         self._at = Place()
         self._by_kind: dict[str, Callable[[bytes, Tail], None]] = {
             Kind.SEGMENT_OPENED: self._opened,
@@ -119,6 +120,8 @@ class ChainCheck:
         result.last_seq, result.last_sha256 = self._follow.seq, self._follow.sha256
         self._check_outside()
         self._check_tail()
+        signed_seq = result.last_seq if result.is_live else result.signed_seq
+        result.erased = {name for name, seq in self._erased_at.items() if seq <= signed_seq}
         self._check_calls()
         self._check_set_aside()
         return result
@@ -141,6 +144,8 @@ class ChainCheck:
                 if tail is None or (own := hash_of(line)) != tail.sha256:
                     self._broken(raw, place, () if tail is None else (own, tail.sha256), is_last=is_last)
                     continue
+                if line_number == 1 and tail.kind != Kind.SEGMENT_OPENED:
+                    self._find(Fault.REORDERED, place, tail.seq, "the file does not begin with its opening")
                 if is_first and line_number == 1 and tail.seq > 1:
                     self._begin_at(tail, number)
                 if line is raw:
@@ -154,7 +159,15 @@ class ChainCheck:
         check = self._by_kind.get(tail.kind)
         if check is not None:
             self._at = place
-            check(line, tail)
+            try:
+                check(line, tail)
+            except (
+                ValueError,
+                TypeError,
+                RecursionError,
+            ) as exc:  # a hash that fits says nothing of the JSON
+                text = f"entry {tail.seq} cannot be read, though its hash fits: {exc}"
+                self._find(Fault.CHANGED, place, tail.seq, text)
         if tail.seq in self._heads:
             self._compare(tail, place)
 
@@ -185,6 +198,9 @@ class ChainCheck:
             self._find(Fault.REORDERED, self._at, tail.seq, text)
         if not self._result.chain_id:
             self._result.chain_id, self._result.key = chain_id, key
+            if body.get("chain") != self._folder.name:
+                text = f"this is the chain {body.get('chain')} in a folder of another name"
+                self._find(Fault.REORDERED, self._at, tail.seq, text)
             calls = body.get("open_calls")
             self._open_calls = dict.fromkeys(calls if isinstance(calls, list) else [], (self._at, tail.seq))
             for head in self._outside:
@@ -253,7 +269,7 @@ class ChainCheck:
     def _erasing_begun(self, line: bytes, tail: Tail) -> None:
         body = parse(line).body
         for names in (body.get("calls"), body.get("files")):
-            self._result.erased.update(names if isinstance(names, list) else [])
+            self._erased_at |= dict.fromkeys(names if isinstance(names, list) else [], tail.seq)
         self._erasing[str(body.get("erasure"))] = (self._at, tail.seq)
 
     def _erased(self, line: bytes, tail: Tail) -> None:

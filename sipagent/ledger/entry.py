@@ -28,6 +28,7 @@ _TAIL = re.compile(
     rb'(?P<kind>[a-z_]+(?:\.[a-z_]+)*)","personal":(?:null|"[A-Za-z0-9+/=]*"),"prev":"(?P<prev>[0-9a-f]{64})",'
     rb'"seq":(?P<seq>[1-9][0-9]{0,15}),"sha256":"(?P<sha256>[0-9a-f]{64})"\}'
 )
+_HEAD = re.compile(rb'\{"at_ms":-?[0-9]{1,16},"at_utc":"[0-9TZ:.-]{24}","body":\{')
 _KIND = b',"kind":"'
 _GROWTH = 6
 """One character becomes at most this many in JSON."""
@@ -162,6 +163,8 @@ def line_of(draft: Draft, *, seq: int, prev: str) -> tuple[bytes, str]:
 
 def tail_of(line: bytes) -> Tail | None:
     """What the end of a line says; ``None``: this is no entry. ``line`` without its newline."""
+    if _HEAD.match(line) is None:
+        return None
     start = line.rfind(_KIND)
     match = _TAIL.fullmatch(line, start + len(_KIND)) if start >= 0 else None
     if match is None:

@@ -118,6 +118,7 @@ def verify(
         for path in chain_folders(folder):
             chains.append(ChainCheck(path, heads, on_bytes or (lambda _: None)).run())
         findings = [finding for chain in chains for finding in chain.findings]
+        findings += _check_copies(chains)
         findings += _check_trust(chains, trusted_key)
         findings += _check_heads(chains, heads)
         checked = 0
@@ -135,22 +136,37 @@ def verify(
     return Report(tuple(chains), tuple(findings), tuple(notes), took_s, checked, trusted_key is not None)
 
 
+def _check_copies(chains: Sequence[ChainResult]) -> list[Finding]:
+    seen: dict[str, str] = {}
+    findings = []
+    for chain in chains:
+        first = seen.setdefault(chain.chain_id, chain.chain)
+        if chain.chain_id and first != chain.chain:
+            text = f"this is a copy of the chain {first}: both are {chain.chain_id}"
+            findings.append(Finding(Fault.DUPLICATED, chain.chain, Place(), None, text))
+    return findings
+
+
 def _check_trust(chains: Sequence[ChainResult], trusted_key: str | None) -> list[Finding]:
-    if trusted_key is None:
+    """Without a trusted key the chains must at least be tied to each other: they share one identity."""
+    signed = [chain for chain in chains if chain.signers]
+    if trusted_key is None and not signed:
         return []
-    trusted = {trusted_key}
+    key = trusted_key or signed[0].key
+    trusted = {key}
     rotations = {pair for chain in chains for pair in chain.rotations}
     while more := {key for pair in rotations if trusted & set(pair) for key in pair} - trusted:
         trusted |= more
+    whose = "the trusted key" if trusted_key else f"the key of the chain {signed[0].chain}"
     return [
         Finding(
             Fault.FOREIGN_SIGNATURE,
             chain.chain,
             Place(),
             None,
-            f"nothing here is signed by the trusted key {trusted_key[:16]}…, but by {chain.key[:16]}…",
+            f"nothing here is signed by {whose}, {key[:16]}…, but by {chain.key[:16]}…",
         )
-        for chain in chains
+        for chain in (chains if trusted_key else signed)
         if not trusted & chain.signers
     ]
 

@@ -97,6 +97,32 @@ def test_a_rotated_key_is_trusted_through_the_old_one_and_back(
     assert kinds.count("key.rotated") == 1
 
 
+def test_a_chain_that_begins_after_a_rotation_is_tied_to_the_others(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.pem"
+    shutil.copy(folder / "identity" / "instance.pub", old)
+    run("rotate-key")  # the server's chain never sees the new key
+    assert run("verify")[0] == 0
+    assert run("verify", "--trusted-key", str(old))[0] == 0
+
+
+def test_wrong_input_destroys_nothing_and_is_told(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "binary").write_bytes(b"\xb5")
+    before = sorted(path for name in ("keys", "recordings") for path in (folder / name).rglob("*"))
+    for words, told in (
+        (("retain", "--recordings-max-mib", "-3"), "expected 0 or more, got -3"),
+        (("forget", "--call", ""), "got an empty text"),
+        (("forget", "--caller", ""), "got an empty text"),
+        (("verify", "--head", f"@{tmp_path / 'empty'}"), "no head in it"),
+        (("verify", "--head", f"@{tmp_path / 'binary'}"), "cannot be read"),
+    ):
+        with pytest.raises(LedgerError, match=told):
+            run(*words)
+    assert sorted(path for name in ("keys", "recordings") for path in (folder / name).rglob("*")) == before
+
+
 def test_show_tail_search_export(run: Run, tmp_path: Path) -> None:
     assert "caller: I have a toothache, number 2. Ñandú" in run("show", "call-1")[1]
     assert "[sealed]" in run("tail", "--chain", "main")[1]

@@ -15,12 +15,13 @@ from sipagent.call.endpointing import (
     is_unfinished,
 )
 from sipagent.call.interruption import is_backchannel, means_something
+from sipagent.call.turn_rules import TurnRules
 
 pytestmark = pytest.mark.unit
 
 DELAYS = CommitDelays(300, 700, 1600)
 STORY_MS = 1280
-RULES = tm.TurnRules(
+RULES = TurnRules(
     pause_ms=180,
     delays=DELAYS,
     min_voice_ms=160,
@@ -34,7 +35,7 @@ RULES = tm.TurnRules(
 class Script:
     """Runs events and collects actions, with shorthands for what happens often."""
 
-    def __init__(self, rules: tm.TurnRules = RULES) -> None:
+    def __init__(self, rules: TurnRules = RULES) -> None:
         self.rules = rules
         self.turn = tm.Turn()
         self.actions: list[ev.Action] = []
@@ -236,8 +237,9 @@ def test_interruption_that_nobody_understood_is_asked_for_again_once() -> None:
     script = Script().agent_speaks()
     script(ev.VoiceStarted(5000), ev.Tick(5160), ev.Tick(5700))
     script(ev.TextHeard(script.turn.attempt, "wait a moment", 5850), ev.VoiceStopped(6000), ev.Tick(6180))
-    assert script(ev.TextHeard(script.turn.attempt, "", 6300))[-1] == ev.Say(ev.Phrase.APOLOGY)
-    script(ev.SpeechBegan(6350), ev.SpeechEnded(8000))
+    assert script(ev.TextHeard(script.turn.attempt, "", 6300), ev.Tick(7599)) == []
+    assert script(ev.Tick(7600))[-1] == ev.Say(ev.Phrase.APOLOGY)
+    script(ev.SpeechBegan(7650), ev.SpeechEnded(8000))
     script.spoke(9000, 10_500)
     assert script(ev.TextHeard(script.turn.attempt, "", 10_800)) == [ev.ForgetTurn()]
 
@@ -245,8 +247,18 @@ def test_interruption_that_nobody_understood_is_asked_for_again_once() -> None:
 def test_long_voice_without_words_is_asked_for_again() -> None:
     script = Script().greeted()
     script.spoke(2000, 3200)
-    assert script(ev.TextHeard(script.turn.attempt, "", 3400))[-1] == ev.Say(ev.Phrase.APOLOGY)
+    assert script(ev.TextHeard(script.turn.attempt, "", 3400), ev.Tick(4799)) == []
+    assert script(ev.Tick(4800))[-1] == ev.Say(ev.Phrase.APOLOGY)
     assert script.turn.failures == 0
+
+
+def test_who_spells_on_is_not_asked_to_say_it_again() -> None:
+    script = Script().greeted()
+    script.spoke(2000, 3200)
+    script(ev.TextHeard(script.turn.attempt, "", 3400))
+    assert script(ev.VoiceStarted(4000)) == [ev.DropAttempt(1)]
+    script(ev.VoiceStopped(5000), ev.Tick(5180))
+    assert script.heard("Z G E R", 5300)[0] == ev.PrepareReply(3, "Z G E R")
 
 
 def test_uninterruptible_greeting_plays_on_and_the_caller_is_answered_after_it() -> None:
@@ -280,12 +292,13 @@ def test_an_answer_resets_the_count_of_prompts() -> None:
 def test_failed_attempt_costs_an_apology_the_second_in_a_row_the_call() -> None:
     script = Script().greeted()
     script.spoke(2000, 3000)
-    assert script(ev.AttemptFailed(1, 3200), ev.Tick(3210))[-1] == ev.Say(ev.Phrase.APOLOGY)
-    script(ev.SpeechBegan(3300), ev.SpeechEnded(4000))
-    script.spoke(5000, 6000)
-    done = script(ev.AttemptFailed(script.turn.attempt, 6200), ev.Tick(6210))
+    assert script(ev.AttemptFailed(1, 3200), ev.Tick(4599)) == []
+    assert script(ev.Tick(4600))[-1] == ev.Say(ev.Phrase.APOLOGY)
+    script(ev.SpeechBegan(4700), ev.SpeechEnded(5000))
+    script.spoke(6000, 7000)
+    done = script(ev.AttemptFailed(script.turn.attempt, 7200), ev.Tick(8600))
     assert done[-1] == ev.Say(ev.Phrase.GOODBYE)
-    assert script(ev.SpeechBegan(6300), ev.SpeechEnded(7000)) == [ev.HangUp()]
+    assert script(ev.SpeechBegan(8700), ev.SpeechEnded(9000)) == [ev.HangUp()]
 
 
 def test_silent_engine_counts_as_failed() -> None:
@@ -318,12 +331,34 @@ def test_end_wanted_says_goodbye_whatever_happens() -> None:
     assert script(ev.SpeechBegan(5200), ev.SpeechEnded(6000)) == [ev.HangUp()]
 
 
-@pytest.mark.parametrize("text", ["bye", "OK, goodbye!", "Thank you, bye-bye.", "have a nice day"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bye",
+        "OK, goodbye!",
+        "Thank you, bye-bye.",
+        "have a nice day",
+        "Bye now. Thank you for your help.",
+        "No, that's all. Have a great evening, you too.",
+        "Goodbye. Goodbye.",
+    ],
+)
 def test_farewells(text: str) -> None:
     assert is_farewell(text)
 
 
-@pytest.mark.parametrize("text", ["can I buy one", "Hyde Park by night", "hello"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "can I buy one",
+        "Hyde Park by night",
+        "hello",
+        "I want to have a nice day with my wife, is there a table?",
+        "I wanted to have a nice evening.",
+        "Before I say goodbye, what is your address?",
+        "Bye the way, are you open on Friday?",
+    ],
+)
 def test_no_farewells(text: str) -> None:
     assert not is_farewell(text)
 
@@ -357,6 +392,7 @@ def test_no_backchannels(text: str) -> None:
         ("And then I can...", 0.39, 672, False),
         ("And then I can...", 0.39, 1200, True),
         ("10.", 0.47, 320, True),
+        ("Are you a robot?", 0.4, 700, True),
         ("Monday.", 0.72, 500, True),
         ("Wait.", 0.41, 352, True),
         ("okay", 0.9, 2000, False),
@@ -414,6 +450,9 @@ def test_reply_that_fails_behind_the_filler_costs_an_apology() -> None:
             0.9,
             300,
         ),
+        (Asked.ANYTHING, "What I wanted to find out", 0.98, STORY_MS),
+        (Asked.ANYTHING, "When I called you yesterday.", 0.98, STORY_MS),
+        (Asked.ANYTHING, "When can I come in?", 0.02, 400),
         (Asked.YES_NO, "Yes.", 0.02, 300),
         (Asked.YES_NO, "No, thank you.", 0.02, 300),
         (Asked.YES_NO, "No, I would rather come on Thursday.", 0.02, 700),

@@ -1,0 +1,28 @@
+"""What the operator may set about turn-taking, in the turn machine's own terms."""
+
+from dataclasses import dataclass, field
+
+from sipagent.call.endpointing import CommitDelays
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRules:
+    """What the operator may set."""
+
+    pause_ms: int = 180
+    delays: CommitDelays = field(default_factory=CommitDelays)
+    barge_in: bool = True
+    min_voice_ms: int = 160
+    """Voice over the agent that makes it fall silent."""
+    verdict_ms: int = 700
+    backchannels: frozenset[str] = frozenset()
+    no_input_after_ms: int = 8000
+    no_input_prompts: int = 2
+    max_failures: int = 2
+    """Failed turns in a row after which the agent says goodbye."""
+    meant_ms: int = 1000
+    """Voice without words that is taken for speech nobody could understand."""
+    filler_after_ms: int = 1_200
+    """Silence behind a commit after which "one moment" is said, at most once a turn."""
+    thinking_limit_ms: int = 12_000
+    """Silence of the agent's own making that counts as a failure."""
