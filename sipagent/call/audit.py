@@ -17,6 +17,8 @@ from sipagent.ledger import Kind, LedgerState
 from sipagent.units import monotonic_ms
 
 Body = Mapping[str, object]
+_TOLD = ("caller_name", "diverted_from", "diversion_reason", "verstat")
+"""What a call's headers may tell besides."""
 _REFUSALS_PER_S = 20
 """More of them in a second are counted: a flood of calls must not fill the disk."""
 
@@ -178,4 +180,5 @@ def _parties(offer: Offer) -> dict[str, object]:
         "dialled": offer.dialled,
         "source": offer.source,
         "sip_call_id": offer.call_id,
+        **{name: text for name in _TOLD if (text := getattr(offer.identity, name))},
     }

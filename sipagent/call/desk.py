@@ -19,7 +19,7 @@ from sipagent.units import monotonic_ms
 
 _NOT_FOUND, _UNAVAILABLE = 404, 503
 
-PartsFor = Callable[[PersonaConfig], SessionParts]
+PartsFor = Callable[[PersonaConfig, Offer], SessionParts]
 
 
 class Desk:
@@ -79,7 +79,7 @@ class Desk:
         if self._is_too_fast():
             return self._busy("limits.calls_per_second")
         try:
-            parts = self._parts_for(persona)
+            parts = self._parts_for(persona, offer)
         except CapacityError as error:
             return self._busy(str(error))
         return self._begin(call_id, offer, line, parts)
@@ -90,8 +90,11 @@ class Desk:
             "call.started",
             trunk=offer.trunk,
             persona=parts.persona.name,
+            verstat=offer.identity.verstat or None,
             pii_from=offer.caller,
+            pii_name=offer.identity.caller_name,
             pii_to=offer.dialled,
+            pii_diverted_from=offer.identity.diverted_from,
             pii_sip_call_id=offer.call_id,
         )
         trail = None if self._book is None else self._book.call(call_id, [offer.caller])

@@ -1,9 +1,13 @@
 """What a call needs from the world. The SIP side, the sound card and the engines satisfy these."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
+from sipagent.call.identity import Identity
 from sipagent.media.ring import AudioRings
+
+DigitWay = Literal["rfc4733", "info", "inband"]
+TransferMode = Literal["blind", "attended", "bridge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,9 @@ class Offer:
     source: str
     """Address and port the INVITE came from."""
     headers: dict[str, str] = field(default_factory=dict)
+    identity: Identity = field(default_factory=Identity)
+    takes_refer: bool = True
+    """The trunk's peer can be asked to call somebody else (REFER)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +55,40 @@ class Line(Protocol):
     def release(self) -> None:
         """The conversation will not touch the audio again. Called once, last."""
 
+    def send_digits(self, digits: str) -> None:
+        """Press keys of our own, where LineUp does not say that they must be sounded."""
+
+    def hold(self) -> None:
+        """Put the caller on hold."""
+
+    def resume(self) -> None:
+        """Take the caller back from our hold."""
+
+    def refer(self, target: str) -> None:
+        """Ask the peer to call ``target``, a SIP address, instead of us; ReferAnswered follows."""
+
+    def consult(self, target: str) -> None:
+        """Call ``target`` beside this call; ConsultUp or ConsultDown follows. One at a time."""
+
+    def refer_to_consult(self) -> None:
+        """Ask the peer to take our place in the call beside (REFER with Replaces); ReferAnswered follows."""
+
+    def bridge(self) -> None:
+        """Let the caller and the call beside hear each other."""
+
+    def end_consult(self) -> None:
+        """Hang up the call beside, if it stands; its audio will not be touched again. Idempotent."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineUp:
     """The caller's ACK has come and audio flows both ways."""
 
     at_ms: int
+    hears_tones: bool = False
+    """Keys of the caller may come as tones in the sound."""
+    sends_tones: bool = False
+    """Our own keys must be tones in the sound: the peer takes no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +97,69 @@ class DigitPressed:
 
     digit: str
     at_ms: int
+    how: DigitWay = "rfc4733"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The caller has put us on hold: nobody listens, and what comes is music."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The caller is back."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFault:
+    """Something is wrong with the sound, as sound in one direction only."""
+
+    text: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferAnswered:
+    """How the transfer that the peer was asked for is doing (RFC 3515's NOTIFY, or its own answer)."""
+
+    sip_status: int
+    is_final: bool
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultUp:
+    """The call beside is answered."""
+
+    audio: AudioRings
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultDown:
+    """The call beside has ended, or was never answered."""
+
+    sip_status: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaReport:
+    """What a call's sound went through."""
+
+    codec: str
+    rtp_sent: int
+    rtp_received: int
+    rtp_lost: int
+    rtp_late: int
+    """Came too late to be heard."""
+    jitter_ms: float
+    mos: float
+    """What we received, estimated by the E-model, 1..4.5."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +170,7 @@ class LineDown:
     """``caller hung up``, ``agent hung up``, ``cancelled``, or what the stack reported."""
     sip_status: int
     at_ms: int
+    media: MediaReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +180,30 @@ class EndCall:
     reason: str
 
 
-LineEvent = LineUp | DigitPressed | LineDown | EndCall
+@dataclass(frozen=True, slots=True)
+class TransferCall:
+    """Somebody wants the call handed over. Also an operator's key does."""
+
+    target: str
+    """Name under the persona's ``transfer``, or a SIP address."""
+    mode: TransferMode
+    summary: str = ""
+    """Said to whoever takes the call, before the caller is connected; not for ``blind``."""
+
+
+LineEvent = (
+    LineUp
+    | DigitPressed
+    | Held
+    | Resumed
+    | MediaFault
+    | ReferAnswered
+    | ConsultUp
+    | ConsultDown
+    | LineDown
+    | EndCall
+    | TransferCall
+)
 
 
 class Mailbox(Protocol):

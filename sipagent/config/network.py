@@ -50,6 +50,8 @@ class RtpConfig:
     """UDP ports for RTP and RTCP, both ends included. 1024..65535, at least 16 of them."""
     public_address: Literal["auto"] | IPv4Address = "auto"
     """Address that peers are told; ``auto``: that of the interface towards them."""
+    quarantine_s: int = 5
+    """Time in which the ports of an ended call are given to no other one. 0..60 s."""
 
     @property
     def port_first(self) -> int:
@@ -69,6 +71,7 @@ class RtpConfig:
             yield "port_range", f"expected at least {LEAST_RTP_PORTS} ports, got {len(self.port_range)}"
         if self.port_first < 1024:
             yield "port_range", f"expected ports in 1024..65535, got {self.port_range}"
+        yield from out_of_range(self, quarantine_s=(0, 60))
         if self.public_address == IPv4Address(0):
             yield "public_address", "0.0.0.0 cannot be reached by anybody; give an address or auto"
 
@@ -124,6 +127,10 @@ class TrunkConfig:
     """How requests go to the peer. Calls come in over either."""
     codecs: tuple[Literal["G722", "PCMU", "PCMA"], ...] = ("G722", "PCMU", "PCMA")
     """Codecs in order of preference."""
+    dtmf: Literal["auto", "rfc4733", "info", "inband"] = "auto"
+    """How keys travel: RTP events, SIP INFO or tones; ``auto``: as the peer offers."""
+    refer: bool = True
+    """False: the peer takes no REFER; calls are handed over by connecting both legs here."""
     register: RegisterConfig | None = None
     """Account to register; ``false``: calls come by address alone."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
+from sipagent.config.keys import KeyConfig, KeypadConfig
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
@@ -24,6 +25,8 @@ __all__ = [
     "CommitConfig",
     "Config",
     "HostPort",
+    "KeyConfig",
+    "KeypadConfig",
     "LedgerConfig",
     "LimitsConfig",
     "ListenConfig",
@@ -94,10 +97,14 @@ class LimitsConfig:
     """Told to the peer whose call is refused. 1..600 s."""
     calls_per_second: int = 5
     """New calls in any second. 1..20."""
+    hold_s: int = 900
+    """Longest time on hold; then the agent hangs up. 10..14400 s."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
-        yield from out_of_range(self, max_calls=(1, 4), retry_after_s=(1, 600), calls_per_second=(1, 20))
+        yield from out_of_range(
+            self, max_calls=(1, 4), retry_after_s=(1, 600), calls_per_second=(1, 20), hold_s=(10, 14400)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,8 @@ class BargeInConfig:
     """Time in which the words decide between going on and giving way. 200..3000 ms."""
     backchannels: tuple[str, ...] = ("mm-hm", "uh-huh", "okay", "right", "yeah")
     """Words that only say "I am listening"; the agent goes on after them."""
+    dtmf: bool = True
+    """A key press silences the agent, where its speech may be interrupted."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""

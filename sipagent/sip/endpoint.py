@@ -11,7 +11,7 @@ import pjsua2 as pj
 
 from sipagent.config.schema import Config, HostPort, TrunkConfig
 from sipagent.errors import SipError
-from sipagent.sip.bridge_port import shorten_sip_timers, silence_library
+from sipagent.sip.c_api import shorten_sip_timers, silence_library
 from sipagent.units import FRAME_MS, SAMPLE_RATE_HZ
 
 _JITTER_BUFFER_MS = (20, 20, 120, 240)  # init, least prefetch, most prefetch, size
@@ -19,6 +19,7 @@ _MEDIA_CLOCK_PRIORITY = 20
 _NAMING_TRIES = 25
 _NAMING_WAIT_S = 0.02
 _TRANSACTION_TIMEOUT_MS = 8_000
+_SESSION_TIMER_S = (90, 1800)  # RFC 4028: the least, and what we ask for
 _CODEC_IDS = {"G722": "G722/16000", "PCMU": "PCMU/8000", "PCMA": "PCMA/8000"}
 _ANY_ADDRESS = "0.0.0.0"
 
@@ -119,6 +120,9 @@ def account_config(config: Config, trunk: TrunkConfig | None) -> pj.AccountConfi
     if config.rtp.public_address != "auto":
         transport.publicAddress = str(config.rtp.public_address)
     settings.mediaConfig.streamKaEnabled = True
+    settings.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL  # RFC 4028, where the peer wants it
+    settings.callConfig.timerMinSESec, settings.callConfig.timerSessExpiresSec = _SESSION_TIMER_S
+    settings.callConfig.holdType = pj.PJSUA_CALL_HOLD_TYPE_RFC3264
     if trunk is not None and trunk.register:
         register = trunk.register
         settings.idUri = f"sip:{register.username}@{trunk.domain}"

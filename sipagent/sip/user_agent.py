@@ -19,9 +19,13 @@ from sipagent.config.schema import Config, trunk_for
 from sipagent.errors import SipError
 from sipagent.sip import endpoint
 from sipagent.sip.account import Account
+from sipagent.sip.answers import StrayAnswers
 from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
-from sipagent.sip.leg import Leg, SipLine
-from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
+from sipagent.sip.identity import identity_in
+from sipagent.sip.leg import Leg
+from sipagent.sip.line import SipLine
+from sipagent.sip.message import headers_of
+from sipagent.sip.quarantine import PortQuarantine
 from sipagent.units import monotonic_ms
 
 _EVENT_WAIT_MS = 10
@@ -46,6 +50,10 @@ class SipUserAgent:
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
         self._legs: dict[Leg, SipLine | None] = {}
+        self._stray_answers: StrayAnswers | None = None
+        bind, rtp = config.listen.udp or config.listen.tcp, config.rtp
+        assert bind is not None
+        self._quarantine = PortQuarantine(bind.host, rtp.quarantine_s * 1000, len(rtp.port_range) // 4)
         self.max_calls = 0
         self.callback_errors: Counter[str] = Counter()
         self.heartbeat_ms = 0
@@ -84,12 +92,22 @@ class SipUserAgent:
     # --- what legs call, on the SIP thread ---
 
     def leg_ended(self, leg: Leg) -> None:
-        line = self._legs.pop(leg)  # the last reference goes when the callback returns
+        line = self._legs.pop(leg, None)  # the last reference goes when the callback returns
         if line is not None:
             line.detach()
+        if leg.media.local[1]:
+            self._quarantine.take(leg.media.local[1], monotonic_ms())
 
     def refuse(self, leg: Leg, rejection: Rejection) -> None:
         self._refuse(leg, rejection, "")
+
+    def new_leg(self, leg: Leg) -> BridgePort | None:
+        if not self._free_ports:
+            return None
+        leg.port = self._free_ports.pop()
+        leg.port.rings.open()
+        self._legs[leg] = None
+        return leg.port
 
     def port_released(self, port: BridgePort) -> None:
         port.rings.close()
@@ -104,6 +122,9 @@ class SipUserAgent:
         """The library has answered an INVITE by itself. SIP thread."""
         rule = f"the library: {reason}" if reason else "the library"
         self._log.info("call.refused", status=status, rule=rule, pii_source=source)
+
+    def _answered_stray(self, method: str, status: int) -> None:
+        self._log.debug("sip.stray_answered", method=method, status=status)
 
     def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
         if status // 100 == 2 and expires_s > 0:
@@ -132,6 +153,9 @@ class SipUserAgent:
             self.heartbeat_ms = monotonic_ms()
             for account in self._accounts:
                 account.tick(self.heartbeat_ms)
+            for leg in list(self._legs):
+                leg.tick(self.heartbeat_ms)
+            self._quarantine.tick(self.heartbeat_ms)
         self._shut()
 
     def _run_commands(self) -> None:
@@ -147,6 +171,8 @@ class SipUserAgent:
 
     def _open(self) -> None:
         self._endpoint, self.max_calls = endpoint.open_endpoint(self._config, self.library_refused)
+        with contextlib.suppress(SipError, AttributeError):  # another build: as the library answers
+            self._stray_answers = StrayAnswers(self._answered_stray)
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)
@@ -175,6 +201,7 @@ class SipUserAgent:
             with contextlib.suppress(pj.Error):
                 account.shutdown()
         self._accounts.clear()
+        self._quarantine.close()
         for port in self._ports:
             port.close()
         gc.collect()
@@ -191,7 +218,8 @@ class SipUserAgent:
 
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
-        leg = Leg(account, self, library_id)
+        trunk = trunk_for(self._config, source.rsplit(":", 1)[0])
+        leg = Leg(account, self, library_id, dtmf=trunk.dtmf if trunk else "auto")
         self._legs[leg] = None
         outcome = self._offer(leg, message, source)
         if isinstance(outcome, Rejection):
@@ -201,15 +229,17 @@ class SipUserAgent:
 
     def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
         """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
-        headers = headers_of(message)
+        headers, identity = headers_of(message), identity_in(message)
         trunk = trunk_for(self._config, source.rsplit(":", 1)[0])
         offer = Offer(
             call_id=headers.get("call-id", ""),
             trunk=trunk.name if trunk else "",
-            dialled=user_of(request_uri(message)),
-            caller=identity_of(headers.get("from", "")),
+            dialled=identity.dialled,
+            caller=identity.caller,
             source=source,
             headers=headers,
+            identity=identity,
+            takes_refer=trunk.refer if trunk else False,
         )
         if trunk is None:
             return self._turned_away(offer, Rejection(_FORBIDDEN, "no trunk allows this address"))
