@@ -109,7 +109,7 @@ class Controls:
         match outcome:
             case kp.Act(key):
                 action = self._persona.keys[key]
-                self._handover.wanted(TransferCall(action.transfer, action.mode))
+                self._handover.wanted(TransferCall(action.transfer, action.mode, action.summary))
             case kp.Dictated(digits):
                 self._dictated(digits)
 

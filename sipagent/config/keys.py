@@ -22,7 +22,13 @@ class KeyConfig:
     transfer: str
     """Name under ``transfer`` to hand the call to."""
     mode: Literal["blind", "attended"] = "blind"
-    """``blind``: hand over at once; ``attended``: call there first and say who is coming."""
+    """``blind``: hand over at once; ``attended``: call there first, say ``summary``, then connect."""
+    summary: str = "Hello, I have a caller for you. I'll put them through now."
+    """Said to whoever answers an ``attended`` transfer."""
+
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        yield from not_sayable(self, "summary")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,10 +46,10 @@ def _entries(message: str, name: str) -> list[str]:
 
 
 def _display_name(value: str) -> str:
-    before = value.partition("<")[0].strip() if "<" in value else ""
-    quoted = _QUOTED.search(before)
-    name = re.sub(r"\\(.)", r"\1", quoted.group(1)) if quoted else before
-    return _cut(name)
+    quoted = _QUOTED.match(value)
+    if quoted:
+        return _cut(re.sub(r"\\(.)", r"\1", quoted.group(1)))
+    return _cut(value.partition("<")[0]) if "<" in value else ""
 
 
 def _diversion(message: str) -> tuple[str, str]:

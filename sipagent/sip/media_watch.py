@@ -1,12 +1,14 @@
 """What the sound of a call went through: its statistics over all its streams, and one-way audio. Pure."""
 
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from sipagent.call.ports import MediaReport
 from sipagent.codecs.e_model import estimate
 from sipagent.units import FRAME_MS
 
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+"""RFC 1918, and RFC 6598's that carriers use."""
 SILENT_MS = 4000
 """Nothing received for so long is worth a word; a pause of the peer's own is shorter."""
 
@@ -122,9 +124,9 @@ class OneWayWatch:
 def _remedy(sent_to: str, our_port: int) -> str:
     ours = f"that UDP port {our_port} of this machine can be reached (firewall, NAT, rtp.public_address)"
     try:
-        is_private = IPv4Address(sent_to.partition(":")[0]).is_private
+        address = IPv4Address(sent_to.partition(":")[0])
     except AddressValueError:
-        is_private = False
-    if not is_private:
+        return ours
+    if not any(address in network for network in _PRIVATE):
         return ours
     return f"{ours}, and whether the peer can be reached at its private address"
