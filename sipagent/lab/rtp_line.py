@@ -237,9 +237,8 @@ class RtpLine:
             )
         self._sequence = (self._sequence + 1) & 0xFFFF
         is_held = remote.direction in ("sendonly", "inactive")  # nobody wants to hear us
-        data = pack_rtp(packet)
-        goes_out = not is_held and any([self._queue.push(index, data, due_ms) for _ in range(copies)])
-        self.sent.append(SentPacket(due_ms, pcm, is_lost=not goes_out))
+        sent = [not is_held and self._queue.push(index, pack_rtp(packet), due_ms) for _ in range(copies)]
+        self.sent.append(SentPacket(due_ms, pcm, is_lost=not any(sent)))
 
     def _event_packet(self, event: EventPacket, payload_type: int, timestamp: int) -> RtpPacket:
         if event.step == 1 and not event.is_end:
