@@ -119,6 +119,8 @@ class MediaFault:
     """Something is wrong with the sound, as sound in one direction only."""
 
     text: str
+    sent_to: str
+    """Address and port of the peer's that our sound goes to."""
     at_ms: int
 
 

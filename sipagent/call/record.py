@@ -131,9 +131,9 @@ class CallRecord:
         """The caller is back."""
         self._milestone("call.resumed", held_ms=held_ms)
 
-    def media_fault(self, text: str) -> None:
+    def media_fault(self, text: str, sent_to: str) -> None:
         """Something is wrong with the sound."""
-        self._log.warning("media.one_way", pii_problem=text)
+        self._log.warning("media.one_way", problem=text, pii_sent_to=sent_to)
 
     def transfer_started(self, how: TransferMode, target: str) -> None:
         """The call is being handed over."""

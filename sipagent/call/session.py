@@ -226,8 +226,8 @@ class Session:
             case DigitPressed(digit, _, how):
                 self._record.pressed(digit, how)
                 self._pressed(digit, monotonic_ms())
-            case MediaFault(text):
-                self._record.media_fault(text)
+            case MediaFault(text, sent_to):
+                self._record.media_fault(text, sent_to)
             case _ if isinstance(event, ControlEvent):
                 self._controls.take(event)
             case SoundPrepared() | UtteranceComplete() | UtteranceFailed():

@@ -87,7 +87,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         """See that the sound goes both ways."""
         problem = self.media.poll(self, now_ms) if self._is_up else None
         if problem is not None:
-            self._tell(MediaFault(problem, now_ms))
+            host, port = self.media.remote
+            self._tell(MediaFault(problem, f"{host}:{port}", now_ms))
 
     def join(self, other: "Leg") -> None:
         """Let both sides hear each other, now and after every change of their media."""

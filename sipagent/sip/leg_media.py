@@ -65,12 +65,11 @@ class LegMedia:
             return None
         self._polled_ms = now_ms
         self.count(call)
-        sent_to = f"{self.remote[0]}:{self.remote[1]}"
         return self._watch.step(
             now_ms,
             self._tally.received,
             is_expected=self.is_active,
-            sent_to=sent_to,
+            sent_to=self.remote[0],
             our_port=self.local[1],
         )
 

@@ -105,7 +105,7 @@ class OneWayWatch:
     def step(
         self, now_ms: int, received: int, *, is_expected: bool, sent_to: str, our_port: int
     ) -> str | None:
-        """:param received: packets of the whole call. :param sent_to: ``address:port``.
+        """:param received: packets of the whole call. :param sent_to: the peer's address.
 
         :returns: what to tell the operator.
         """
@@ -118,15 +118,15 @@ class OneWayWatch:
             return None
         self._has_told = True
         what = "receiving nothing" if received == 0 else "receiving nothing more"
-        return f"sending to {sent_to}, {what} for {silent_ms // 1000} s: check {_remedy(sent_to, our_port)}"
+        return f"sending, but {what} for {silent_ms // 1000} s: check {_remedy(sent_to, our_port)}"
 
 
 def _remedy(sent_to: str, our_port: int) -> str:
     ours = f"that UDP port {our_port} of this machine can be reached (firewall, NAT, rtp.public_address)"
     try:
-        address = IPv4Address(sent_to.partition(":")[0])
+        address = IPv4Address(sent_to)
     except AddressValueError:
         return ours
     if not any(address in network for network in _PRIVATE):
         return ours
-    return f"{ours}, and whether the peer can be reached at its private address"
+    return f"{ours}, and whether we can reach the private address that the peer has named"

@@ -1,13 +1,20 @@
 """Keys of the caller: each press once, however it comes; a key silences the agent; numbers are answered."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
 
 from sipagent.codecs.tones import dtmf
+from sipagent.lab.agent_process import wait_ready
+from sipagent.lab.child import Child, Events
 from sipagent.lab.rtp_line import EventPacket, prepare_line
 from sipagent.lab.softphone import Softphone
 from tests.peer.conftest import INFO_HOST, TONES_HOST
 from tests.peer.raw_caller import RawCaller
-from tests.peer.running_agent import RunningAgent
+from tests.peer.running_agent import ROOT, RunningAgent, write_config
 from tests.peer.talking_caller import TalkingCaller, talking_caller
 
 pytestmark = pytest.mark.peer
@@ -132,3 +139,42 @@ def test_keys_as_tones(trunks_agent: RunningAgent) -> None:
         assert talking.run_until(lambda: len(digits_heard(trunks_agent, start)) >= 4)
         talking.run(0.5)
     assert digits_heard(trunks_agent, start) == "1228"
+
+
+@contextmanager
+def pressing_agent(folder: Path, digits: str, dtmf_way: str) -> Iterator[tuple[int, Events]]:
+    """The SIP side alone, which presses keys in every call: its port, its events."""
+    trunks = [{"name": "t", "domain": "127.0.0.1", "dtmf": dtmf_way}]
+    config = write_config(folder, {"trunks": trunks})
+    events: Events = Events()
+    script = str(ROOT / "tests" / "fakes" / "bare_agent.py")
+    with Child("agent", [sys.executable, script, str(config), digits], events, reads="stderr") as child:
+        yield int(str(wait_ready(child, events, 30)["udp"]).rpartition(":")[2]), events
+
+
+def test_our_own_keys_go_out_as_events(tmp_path: Path) -> None:
+    with pressing_agent(tmp_path, "1993#", "auto") as (port, events), Softphone() as phone:
+        phone.call(f"sip:x@127.0.0.1:{port}")
+        assert phone.run(until=lambda: len(phone.line.received_digits) >= 5, timeout_ms=10_000)
+        assert "".join(phone.line.received_digits.values()) == "1993#"
+        assert events.get(timeout=5).facts["sends_tones"] is False
+
+
+def test_our_own_keys_go_out_by_info(tmp_path: Path) -> None:
+    with pressing_agent(tmp_path, "1*", "info") as (port, _), RawCaller(port) as caller:
+        assert caller.invite().status == 200
+        for digit in "1*":
+            info = caller.wait_for_request("INFO", 10)
+            assert info.get("content-type") == "application/dtmf-relay"
+            assert f"Signal={digit}".encode() in info.body
+            caller.accept(info)
+        assert caller.bye().status == 200
+
+
+def test_a_peer_without_telephone_events_gets_tones(tmp_path: Path) -> None:
+    with pressing_agent(tmp_path, "", "auto") as (port, events), RawCaller(port) as caller:
+        bare = caller.sdp().replace(b" 101\r\n", b"\r\n", 1)
+        lines = [line for line in bare.split(b"\r\n") if b":101" not in line]
+        assert caller.invite(b"\r\n".join(lines)).status == 200
+        assert events.get(timeout=5).facts["sends_tones"] is True
+        assert caller.bye().status == 200

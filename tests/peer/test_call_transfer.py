@@ -48,7 +48,8 @@ def test_blind_transfer_is_reported_and_ends_the_call(trunks_agent: RunningAgent
     told = [e.facts["sip_status"] for e in trunks_agent.drain()[start:] if e.event == "transfer.progressed"]
     assert told[-3:] == [100, 180, 200]
     assert trunks_agent.wait_for("transfer.ended", after=start).facts["ok"] is True
-    assert call_ended(trunks_agent, caller)["cause"] == "agent hung up"
+    ended = call_ended(trunks_agent, caller)
+    assert (ended["cause"], ended["codec"]) == ("agent hung up", "PCMU")
 
 
 @pytest.mark.parametrize("refusal", ["403 Forbidden", "notify"])
@@ -89,7 +90,7 @@ def test_attended_transfer_tells_the_human_first(trunks_agent: RunningAgent, des
     assert trunks_agent.wait_for("transfer.ended", after=start).facts["ok"] is True
 
 
-def test_attended_transfer_to_nobody_takes_the_caller_back(
+def test_attended_transfer_to_nobody_brings_the_caller_back(
     trunks_agent: RunningAgent, desk_port: int
 ) -> None:
     start = len(trunks_agent.drain())

@@ -45,7 +45,7 @@ def test_a_stream_that_begins_anew_unnoticed_is_another_one() -> None:
     assert tally.received == 503
 
 
-def watch(received: list[int], *, sent_to: str = "10.0.0.4:4000", expected: bool = True) -> list[str]:
+def watch(received: list[int], *, sent_to: str = "10.0.0.4", expected: bool = True) -> list[str]:
     """What is told where a second brings so many packets."""
     one_way, told, total = OneWayWatch(), [], 0
     for second, count in enumerate(received):
@@ -58,11 +58,9 @@ def watch(received: list[int], *, sent_to: str = "10.0.0.4:4000", expected: bool
 def test_one_way_audio_is_named_once() -> None:
     assert SILENT_MS == 4000
     (problem,) = watch([0] * 20)
-    assert problem.startswith(
-        "sending to 10.0.0.4:4000, receiving nothing for 4 s: check that UDP port 20000"
-    )
+    assert problem.startswith("sending, but receiving nothing for 4 s: check that UDP port 20000")
     assert "private address" in problem
-    assert "private" not in watch([0] * 20, sent_to="198.51.100.7:4000")[0]
+    assert "private" not in watch([0] * 20, sent_to="198.51.100.7")[0]
 
 
 def test_a_pause_is_no_fault_and_each_longer_one_is() -> None:
