@@ -92,6 +92,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
 
     def join(self, other: "Leg") -> None:
         """Let both sides hear each other, now and after every change of their media."""
+        self._part()
+        other._part()
         self.partner, other.partner = other, self
         self._connect_partner()
 

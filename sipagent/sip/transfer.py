@@ -15,13 +15,10 @@ class Consultation:
 
     def __init__(self, thread: SipThread) -> None:
         self._thread = thread
-        self._leg: Leg | None = None
-        self._port: BridgePort | None = None
-        self._is_done = True
-        """The conversation will not touch the port again."""
+        self._beside: _Beside | None = None
 
     def __repr__(self) -> str:
-        return f"Consultation({self._leg!r})"
+        return f"Consultation({self._beside!r})"
 
     def refer(self, caller: Leg, target: str) -> None:
         """Ask the caller's peer to call ``target``."""
@@ -33,13 +30,13 @@ class Consultation:
     def dial(self, caller: Leg, target: str) -> None:
         """Call ``target`` beside the caller's leg."""
         assert caller.mailbox is not None
+        self.end()
         leg = Leg(caller.account, self._thread)
         port = self._thread.new_leg(leg)
         if port is None:
             caller.mailbox.post(ConsultDown(_BUSY, monotonic_ms()))
             return
-        leg.mailbox = _Beside(self, caller.mailbox, port)
-        self._leg, self._port, self._is_done = leg, port, False
+        self._beside = leg.mailbox = _Beside(self._thread, caller.mailbox, leg, port)
         try:
             leg.makeCall(target, pj.CallOpParam(True))
         except pj.Error as error:  # no slot left in the library, or an address that cannot be called
@@ -49,58 +46,68 @@ class Consultation:
 
     def refer_to_it(self, caller: Leg) -> None:
         """Ask the caller's peer to take our place in the call beside."""
+        beside = self._beside.leg if self._beside is not None else None
+        if beside is None:
+            self._refer_failed(caller, None)
+            return
         try:
-            if self._leg is None:
-                raise pj.Error
-            caller.xferReplaces(self._leg, pj.CallOpParam(True))
+            caller.xferReplaces(beside, pj.CallOpParam(True))
         except pj.Error as error:
             self._refer_failed(caller, error)
 
     def bridge(self, caller: Leg) -> None:
         """Connect both."""
-        if self._leg is not None:
-            caller.join(self._leg)
+        if self._beside is not None and self._beside.leg is not None:
+            caller.join(self._beside.leg)
 
     def end(self) -> None:
-        """Hang up the call beside. Its port goes back when both sides are done with it."""
-        self._is_done = True
-        if self._leg is not None:
-            self._leg.has_hung_up = True
-            try:
-                self._leg.hangup(pj.CallOpParam(True))
-            except pj.Error as error:
-                self._thread.count_callback_error("end_consult", error)
-        self._give_back()
+        """Hang up the call beside; its sound is not touched any more."""
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            beside.end()
 
-    def ended(self) -> None:
-        """The library has ended the call beside."""
-        self._leg = None
-        self._give_back()
-
-    def _give_back(self) -> None:
-        if self._port is not None and self._leg is None and self._is_done:
-            self._thread.port_released(self._port)
-            self._port = None
-
-    def _refer_failed(self, caller: Leg, error: pj.Error) -> None:
-        self._thread.count_callback_error("refer", error)
+    def _refer_failed(self, caller: Leg, error: pj.Error | None) -> None:
+        if error is not None:
+            self._thread.count_callback_error("refer", error)
         if caller.mailbox is not None:
-            caller.mailbox.post(ReferAnswered(_FAILED, True, monotonic_ms()))
+            caller.mailbox.post(ReferAnswered(_FAILED, is_final=True, at_ms=monotonic_ms()))
 
 
 class _Beside:
-    """What happens to the call beside, as the caller's conversation sees it."""
+    """One call beside, and what happens to it as the caller's conversation sees it. Its port goes back when
+    both the library and the conversation are done with it."""
 
-    def __init__(self, consultation: Consultation, mailbox: Mailbox, port: BridgePort) -> None:
-        self._consultation, self._mailbox, self._port = consultation, mailbox, port
+    def __init__(self, thread: SipThread, mailbox: Mailbox, leg: Leg, port: BridgePort) -> None:
+        self._thread, self._mailbox, self._port = thread, mailbox, port
+        self.leg: Leg | None = leg
+        """None: the library has ended it. A reference would outlive it."""
+        self._is_done = False
+
+    def __repr__(self) -> str:
+        return f"_Beside({self.leg!r}, done={self._is_done})"
 
     def post(self, event: object) -> None:
         match event:
-            case LineUp(at_ms):
+            case LineUp(at_ms) if not self._is_done:
                 self._mailbox.post(ConsultUp(self._port.rings, at_ms))
-            case LineDown(_, sip_status, at_ms):
-                self._consultation.ended()
-                self._mailbox.post(ConsultDown(sip_status, at_ms))
+            case LineDown(_, sip_status, at_ms) if self.leg is not None:
+                self.leg = None
+                if self._is_done:
+                    self._thread.port_released(self._port)
+                else:
+                    self._mailbox.post(ConsultDown(sip_status, at_ms))
+
+    def end(self) -> None:
+        """The conversation is done with it."""
+        self._is_done = True
+        if self.leg is None:
+            self._thread.port_released(self._port)
+            return
+        self.leg.has_hung_up = True
+        try:
+            self.leg.hangup(pj.CallOpParam(True))
+        except pj.Error as error:  # it has just ended by itself
+            self._thread.count_callback_error("end_consult", error)
 
 
 def resume(leg: Leg) -> None:

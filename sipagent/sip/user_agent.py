@@ -153,10 +153,14 @@ class SipUserAgent:
             self.heartbeat_ms = monotonic_ms()
             for account in self._accounts:
                 account.tick(self.heartbeat_ms)
-            for leg in list(self._legs):
-                leg.tick(self.heartbeat_ms)
+            self._tick_legs(self.heartbeat_ms)
             self._quarantine.tick(self.heartbeat_ms)
         self._shut()
+
+    def _tick_legs(self, now_ms: int) -> None:
+        """A method of its own: a loop variable that stays behind would outlive its call."""
+        for leg in list(self._legs):
+            leg.tick(now_ms)
 
     def _run_commands(self) -> None:
         while True:

@@ -9,6 +9,8 @@ from tests.peer.running_agent import RunningAgent, running_agent
 
 BRIDGING_HOST, TONES_HOST, INFO_HOST = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses of trunks with habits of their own."""
+CONNECTING, NOT_CONNECTED = "One moment.", "Nobody is there."
+HOLD_LIMIT_S = 7
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +42,10 @@ def trunks_agent(tmp_path_factory: pytest.TempPathFactory, desk_port: int) -> It
     persona = "personas.receptionist"
     changes: dict[str, object] = {
         "trunks": trunks,
-        "limits.hold_s": 10,
+        "limits.hold_s": HOLD_LIMIT_S,
+        f"{persona}.no_input.after_ms": 4000,
+        f"{persona}.connecting": CONNECTING,
+        f"{persona}.not_connected": NOT_CONNECTED,
         f"{persona}.transfer": {"desk": f"sip:desk@127.0.0.1:{desk_port}"},
         f"{persona}.keys": {"0": {"transfer": "desk"}, "9": {"transfer": "desk", "mode": "attended"}},
     }

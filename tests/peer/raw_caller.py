@@ -132,8 +132,8 @@ class RawCaller:
         return self.answer("OPTIONS")
 
     def wait_for_request(self, method: str, timeout_s: float) -> SipMessage:
-        """The agent's next request of that method; it is not answered."""
-        return self._next(lambda m: not m.status and m.method == method, method, timeout_s)
+        """The agent's next request of that method, or of any for an empty one; it is not answered."""
+        return self._next(lambda m: not m.status and method in ("", m.method), method or "request", timeout_s)
 
     def accept(self, request: SipMessage, sdp: bytes = b"", status_line: str = "200 OK") -> None:
         """Answer a request of the agent; its BYE ends the dialog."""

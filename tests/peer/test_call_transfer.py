@@ -8,7 +8,7 @@ from sipagent.codecs.level import rms_dbov
 from sipagent.codecs.tones import goertzel_power, sine
 from sipagent.lab.rtp_line import prepare_line
 from sipagent.units import SAMPLE_RATE_HZ
-from tests.peer.conftest import BRIDGING_HOST
+from tests.peer.conftest import BRIDGING_HOST, CONNECTING, NOT_CONNECTED
 from tests.peer.raw_callee import raw_callee
 from tests.peer.raw_caller import RawCaller, call_ended
 from tests.peer.running_agent import RunningAgent
@@ -16,8 +16,6 @@ from tests.peer.talking_caller import talking_caller
 
 pytestmark = pytest.mark.peer
 
-CONNECTING = "One moment, I'll put you through."
-NOT_CONNECTED = "I'm sorry, I can't reach anybody there right now. How else can I help?"
 TONE_HZ, LINE_HZ = 600, 8000
 
 
@@ -45,11 +43,11 @@ def test_blind_transfer_is_reported_and_ends_the_call(trunks_agent: RunningAgent
             caller.report_transfer(status_line)
         caller.report_transfer("200 OK", is_final=True)
         caller.accept(caller.wait_for_request("BYE", 10))
+    ended = call_ended(trunks_agent, caller)
+    assert (ended["cause"], ended["codec"]) == ("agent hung up", "PCMU")
     told = [e.facts["sip_status"] for e in trunks_agent.drain()[start:] if e.event == "transfer.progressed"]
     assert told[-3:] == [100, 180, 200]
     assert trunks_agent.wait_for("transfer.ended", after=start).facts["ok"] is True
-    ended = call_ended(trunks_agent, caller)
-    assert (ended["cause"], ended["codec"]) == ("agent hung up", "PCMU")
 
 
 @pytest.mark.parametrize("refusal", ["403 Forbidden", "notify"])
