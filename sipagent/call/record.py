@@ -138,7 +138,7 @@ class CallRecord:
     def transfer_started(self, how: TransferMode, target: str) -> None:
         """The call is being handed over."""
         self._log.info("transfer.started", how=how, pii_target=target)
-        self._audit.note(Kind.TRANSFER_STARTED, {"how": how}, sealed={"target": target})
+        self._audit.transfer_started(how, target)
 
     def transfer_progressed(self, sip_status: int) -> None:
         """What the peer tells of it."""
@@ -147,7 +147,7 @@ class CallRecord:
     def transfer_ended(self, *, is_ok: bool, sip_status: int) -> None:
         """Somebody has taken the call, or not."""
         self._log.info("transfer.ended", ok=is_ok, sip_status=sip_status)
-        self._audit.note(Kind.TRANSFER_ENDED, {"ok": is_ok, "sip_status": sip_status})
+        self._audit.transfer_ended(ok=is_ok, sip_status=sip_status)
 
     def end_wanted(self, event: str, **facts: str | int) -> None:
         """Something other than the conversation ends the call."""

@@ -4,8 +4,7 @@ Nothing that comes is heard, what the agent was saying waits and goes on from a 
 machine does not see the time pass.
 """
 
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 from sipagent.call.ear import Ear
 from sipagent.call.mouth import Mouth
@@ -53,9 +52,10 @@ class Rest:
 
 def delayed(turn: Turn, by_ms: int) -> Turn:
     """The turn as if all its times were ``by_ms`` later."""
-    times: dict[str, Any] = {
-        one.name: value + by_ms
-        for one in fields(turn)
-        if one.name.endswith("_ms") and isinstance(value := getattr(turn, one.name), int)
-    }
-    return replace(turn, **times)
+    return replace(
+        turn,
+        last_voice_ms=turn.last_voice_ms + by_ms,
+        run_since_ms=turn.run_since_ms + by_ms,
+        voice_since_ms=turn.voice_since_ms + by_ms,
+        idle_since_ms=turn.idle_since_ms + by_ms,
+    )

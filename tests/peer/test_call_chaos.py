@@ -13,7 +13,7 @@ from sipagent.lab.agent_process import free_udp_port, wait_ready
 from sipagent.lab.child import Child, Events
 from tests.peer.raw_callee import raw_callee
 from tests.peer.raw_caller import RawCaller
-from tests.peer.running_agent import ROOT, write_config
+from tests.peer.running_agent import write_config
 
 pytestmark = pytest.mark.peer
 
@@ -57,8 +57,13 @@ def obey(caller: RawCaller, timeout_s: float, chance: random.Random) -> None:
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     desk_port, events = free_udp_port(), Events()
     config = write_config(tmp_path, {"limits.max_calls": MAX_CALLS})
-    script = str(ROOT / "tests" / "fakes" / "restless_agent.py")
-    command = [sys.executable, script, str(config), f"sip:desk@127.0.0.1:{desk_port}"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fakes.restless_agent",
+        str(config),
+        f"sip:desk@127.0.0.1:{desk_port}",
+    ]
     answered: list[int] = []
     with raw_callee(desk_port), Child("agent", command, events, reads="stderr") as agent:
         port = int(str(wait_ready(agent, events, 30)["udp"]).rpartition(":")[2])

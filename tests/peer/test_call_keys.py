@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from sipagent.lab.rtp_line import EventPacket, prepare_line
 from sipagent.lab.softphone import Softphone
 from tests.peer.conftest import INFO_HOST, TONES_HOST
 from tests.peer.raw_caller import RawCaller
-from tests.peer.running_agent import ROOT, RunningAgent, write_config
+from tests.peer.running_agent import RunningAgent, write_config
 from tests.peer.talking_caller import TalkingCaller, talking_caller
 
 pytestmark = pytest.mark.peer
@@ -147,9 +148,20 @@ def pressing_agent(folder: Path, digits: str, dtmf_way: str) -> Iterator[tuple[i
     trunks = [{"name": "t", "domain": "127.0.0.1", "dtmf": dtmf_way}]
     config = write_config(folder, {"trunks": trunks})
     events: Events = Events()
-    script = str(ROOT / "tests" / "fakes" / "bare_agent.py")
-    with Child("agent", [sys.executable, script, str(config), digits], events, reads="stderr") as child:
+    with Child(
+        "agent",
+        [sys.executable, "-m", "tests.fakes.pressing_agent", str(config), digits],
+        events,
+        reads="stderr",
+    ) as child:
         yield int(str(wait_ready(child, events, 30)["udp"]).rpartition(":")[2]), events
+
+
+def line_up(events: Events) -> dict[str, Any]:
+    """What the agent told of its first call."""
+    while (event := events.get(timeout=5)).event != "line.up":
+        pass
+    return event.facts
 
 
 def test_our_own_keys_go_out_as_events(tmp_path: Path) -> None:
@@ -157,7 +169,7 @@ def test_our_own_keys_go_out_as_events(tmp_path: Path) -> None:
         phone.call(f"sip:x@127.0.0.1:{port}")
         assert phone.run(until=lambda: len(phone.line.received_digits) >= 5, timeout_ms=10_000)
         assert "".join(phone.line.received_digits.values()) == "1993#"
-        assert events.get(timeout=5).facts["sends_tones"] is False
+        assert line_up(events)["sends_tones"] is False
 
 
 def test_our_own_keys_go_out_by_info(tmp_path: Path) -> None:
@@ -176,5 +188,5 @@ def test_a_peer_without_telephone_events_gets_tones(tmp_path: Path) -> None:
         bare = caller.sdp().replace(b" 101\r\n", b"\r\n", 1)
         lines = [line for line in bare.split(b"\r\n") if b":101" not in line]
         assert caller.invite(b"\r\n".join(lines)).status == 200
-        assert events.get(timeout=5).facts["sends_tones"] is True
+        assert line_up(events)["sends_tones"] is True
         assert caller.bye().status == 200

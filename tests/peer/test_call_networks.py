@@ -98,8 +98,8 @@ def test_the_ports_of_an_ended_call_rest(agent: RunningAgent) -> None:
 def test_session_timer_shorter_than_the_least_gets_422(agent: RunningAgent) -> None:
     """RFC 4028 §6, and a session that is refreshed in time goes on."""
     with RawCaller(agent.port) as caller:
-        timer = (("Supported", "timer"), ("Session-Expires", "60"), ("Min-SE", "60"))
-        caller.request("INVITE", caller.sdp(), extra=timer)
+        short = (("Supported", "timer"), ("Session-Expires", "60"), ("Min-SE", "60"))
+        caller.request("INVITE", caller.sdp(), extra=short)
         refusal = caller.answer("INVITE")
         caller.ack(refusal)
         assert (refusal.status, refusal.get("min-se")) == (422, "90")

@@ -1,12 +1,15 @@
 """The conversation rests: nothing is heard, speech waits, time does not pass."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from sipagent.call.ear import Ear
 from sipagent.call.mouth import Mouth
 from sipagent.call.rest import Rest, delayed
-from sipagent.call.turn import Agent, Caller, Tick, Turn, TurnRules, step
+from sipagent.call.turn import Agent, Caller, Turn, TurnRules, step
+from sipagent.call.turn_events import Tick
 from sipagent.media.ring import AudioRings, PcmRing
 
 pytestmark = pytest.mark.unit
@@ -54,3 +57,8 @@ def test_the_turn_machine_does_not_see_the_time_pass() -> None:
     assert step(delayed(turn, 60_000), Tick(61_000 + 7999), rules)[1] == ()
     assert step(delayed(turn, 60_000), Tick(61_000 + 8000), rules)[1] != ()
     assert delayed(turn, 0) == turn
+    moved = delayed(Turn(), 5)
+    times = [
+        one.name for one in fields(Turn) if one.name.endswith("_since_ms") or one.name == "last_voice_ms"
+    ]
+    assert [getattr(moved, name) for name in times] == [5] * len(times), "a time that stood still"
