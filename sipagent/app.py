@@ -17,8 +17,11 @@ from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
+from sipagent.call.identity import filled
+from sipagent.call.keys import KeyRules
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
+from sipagent.call.ports import Offer
 from sipagent.call.tape import plan_for
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
@@ -163,7 +166,9 @@ def _warm(config: Config, engines: Engines) -> None:
     """Read the prompts and speak the stock phrases once, so that no caller waits for it."""
 
     def phrases(persona: PersonaConfig) -> None:
-        said = (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
+        said = [persona.greeting, persona.goodbye, persona.apology, persona.one_moment]
+        if persona.transfer:
+            said += [persona.connecting, persona.not_connected]
         tape = plan_for(config.recording, persona)
         before = tape.phrases() if tape else ()
         engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts, *before])
@@ -176,7 +181,7 @@ def _warm(config: Config, engines: Engines) -> None:
             job.result()
 
 
-def session_parts(config: Config, engines: Engines, persona: PersonaConfig) -> SessionParts:
+def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offer: Offer) -> SessionParts:
     """What a call needs of the configuration and the engines.
 
     :raises CapacityError: the language model has no place left.
@@ -186,7 +191,7 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig) -> S
         rules=turn_rules(config, persona),
         hearing=engines.hearing,
         speaking=engines.speaking[persona.voice],
-        conversation=engines.llm.open_conversation(persona.prompt),
+        conversation=engines.llm.open_conversation(filled(persona.prompt, offer.identity)),
         stream=engines.stt.open_stream(),
         limits=SamplingLimits(
             max_tokens=config.llm.max_reply_tokens,
@@ -194,6 +199,8 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig) -> S
             deadline_ms=config.llm.deadline_ms,
         ),
         tape=plan_for(config.recording, persona),
+        keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
+        hold_s=config.limits.hold_s,
         retry_after_s=config.limits.retry_after_s,
     )
 
@@ -248,9 +255,9 @@ class Switchboard:
             self.engines.close()
             self.engines = None
 
-    def _parts_for(self, persona: PersonaConfig) -> SessionParts:
+    def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
         assert self.engines is not None  # the desk is closed until they are loaded
-        return session_parts(self._config, self.engines, persona)
+        return session_parts(self._config, self.engines, persona, offer)
 
 
 class Worker:

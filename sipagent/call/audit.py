@@ -16,6 +16,8 @@ from sipagent.errors import LedgerError
 from sipagent.ledger import Kind, LedgerState
 
 Body = Mapping[str, object]
+_TOLD = ("caller_name", "diverted_from", "diversion_reason", "verstat")
+"""What a call's headers may tell besides."""
 
 
 class Trail(Protocol):
@@ -121,7 +123,7 @@ class CallAudit:
         self.note(Kind.TOOL_RETURNED, body, sealed={"result": result})
 
     def transfer_started(self, how: str, target: str) -> None:
-        """:param how: ``blind`` or ``attended``. :param target: number or URI; sealed."""
+        """:param how: ``blind``, ``attended`` or ``bridge``. :param target: number or URI; sealed."""
         self.note(Kind.TRANSFER_STARTED, {"how": how}, sealed={"target": target})
 
     def transfer_ended(self, *, ok: bool, sip_status: int | None) -> None:
@@ -167,4 +169,5 @@ def parties_of(offer: Offer) -> dict[str, object]:
         "dialled": offer.dialled,
         "source": offer.source,
         "sip_call_id": offer.call_id,
+        **{name: text for name in _TOLD if (text := getattr(offer.identity, name))},
     }

@@ -21,7 +21,7 @@ from sipagent.units import monotonic_ms
 
 _NOT_FOUND, _UNAVAILABLE = 404, 503
 
-PartsFor = Callable[[PersonaConfig], SessionParts]
+PartsFor = Callable[[PersonaConfig, Offer], SessionParts]
 
 
 class Desk:
@@ -74,7 +74,7 @@ class Desk:
             raise CapacityError("shutting down, or not ready yet")
         if self._book is not None and not self._book.state.is_writable:
             raise CapacityError(f"ledger: {self._book.state.problem}")
-        return self._begin(uuid.uuid4().hex[:12], offer, line, self._parts_for(persona))
+        return self._begin(uuid.uuid4().hex[:12], offer, line, self._parts_for(persona, offer))
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
         """Note a call that the SIP side has refused by itself."""
@@ -104,7 +104,7 @@ class Desk:
         if self._is_too_fast():
             return self._busy("limits.calls_per_second")
         try:
-            parts = self._parts_for(fill(persona, {}))
+            parts = self._parts_for(fill(persona, {}), offer)
         except CapacityError as error:
             return self._busy(str(error))
         return self._begin(call_id, offer, line, parts)
@@ -116,8 +116,11 @@ class Desk:
             direction=offer.direction,
             trunk=offer.trunk,
             persona=parts.persona.name,
+            verstat=offer.identity.verstat or None,
             pii_from=offer.caller,
+            pii_name=offer.identity.caller_name,
             pii_to=offer.dialled,
+            pii_diverted_from=offer.identity.diverted_from,
             pii_sip_call_id=offer.call_id,
         )
         trail = None if self._book is None else self._book.call(call_id, [offer.person])

@@ -11,7 +11,7 @@ The call thread listens; the jobs run on lanes and answer through the call's mai
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,7 +21,7 @@ import structlog
 from sipagent.call.turn_events import AttemptFailed, EndScored, Event, TextHeard, VoiceStarted, VoiceStopped
 from sipagent.call.work import Lane, Priority, Waited
 from sipagent.errors import EngineError
-from sipagent.media.ring import AudioRings
+from sipagent.media.ring import AudioRings, PcmRing
 from sipagent.speech import vad
 from sipagent.speech.echo import EchoGate
 from sipagent.speech.types import Cancelled, SttStream, never_cancelled
@@ -102,15 +102,9 @@ class Ear:
 
     def listen(self) -> list[Event]:
         """Take what the line has brought; the voice events in it, oldest first."""
-        self._window = np.concatenate((self._window, self._ring.read(self._ring.capacity)))
-        self._played = np.concatenate((self._played, self._played_ring.read(self._played_ring.capacity)))
         events: list[Event] = []
-        while len(self._window) >= vad.WINDOW_SAMPLES:
-            window, self._window = np.split(self._window, [vad.WINDOW_SAMPLES])
-            played, self._played = np.split(self._played, [min(len(self._played), vad.WINDOW_SAMPLES)])
+        for window, played in self._windows(self._played_ring):
             self._echo.push(window, played)
-            if self._tap is not None:
-                self._tap(window, played)
             change = self._tracker.step(self._voice_probability(window), self._heard_samples)
             self._heard_samples += len(window)
             if isinstance(change, vad.VoiceStarted):
@@ -119,6 +113,28 @@ class Ear:
                 events.append(VoiceStopped(self._time_of_ms(change.at_sample)))
             self._keep(window, is_voice=self._tracker.is_voice)
         return events
+
+    def pass_over(self, beside: PcmRing | None = None) -> None:
+        """Take what the line has brought without listening to it; it is recorded as ever.
+
+        :param beside: of whom the caller hears instead of the agent.
+        """
+        if beside is not None:
+            self._played_ring.read(self._played_ring.capacity)
+        for window, _ in self._windows(beside or self._played_ring):
+            self._heard_samples += len(window)
+        self._preroll.clear()
+
+    def _windows(self, played_ring: PcmRing) -> Iterator[tuple[Pcm16, Pcm16]]:
+        """What has come in whole windows, and what was played meanwhile."""
+        self._window = np.concatenate((self._window, self._ring.read(self._ring.capacity)))
+        self._played = np.concatenate((self._played, played_ring.read(played_ring.capacity)))
+        while len(self._window) >= vad.WINDOW_SAMPLES:
+            window, self._window = np.split(self._window, [vad.WINDOW_SAMPLES])
+            played, self._played = np.split(self._played, [min(len(self._played), vad.WINDOW_SAMPLES)])
+            if self._tap is not None:
+                self._tap(window, played)
+            yield window, played
 
     def transcribe(self, attempt: int, cancelled: Cancelled, waited: Waited, *, is_final: bool) -> None:
         """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed."""

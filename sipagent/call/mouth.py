@@ -59,6 +59,11 @@ class Mouth:
         return self._has_begun
 
     @property
+    def is_held(self) -> bool:
+        """It has been made to fall silent and may go on."""
+        return self._is_held
+
+    @property
     def held_since_ms(self) -> int:
         """When the utterance, now held or dropped, fell silent."""
         return self._held_since_ms or monotonic_ms()

@@ -1,9 +1,10 @@
 """What a session is built from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.ear import HearingEngines
+from sipagent.call.keys import KeyRules
 from sipagent.call.tape import TapePlan
 from sipagent.call.turn_events import Phrase
 from sipagent.call.turn_rules import TurnRules
@@ -25,6 +26,9 @@ class SessionParts:
     limits: SamplingLimits
     tape: TapePlan | None = None
     """How the call is recorded; None: not."""
+    keys: KeyRules = field(default_factory=KeyRules)
+    hold_s: int = 900
+    """Longest time on hold."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
 

@@ -1,9 +1,13 @@
 """What a call needs from the world. The SIP side, the sound card and the engines satisfy these."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
+from sipagent.call.identity import Identity
 from sipagent.media.ring import AudioRings
+
+DigitWay = Literal["rfc4733", "info", "inband"]
+TransferMode = Literal["blind", "attended", "bridge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class Offer:
     def person(self) -> str:
         """The human's number."""
         return self.caller if self.direction == "in" else self.dialled
+
+    identity: Identity = field(default_factory=Identity)
+    takes_refer: bool = True
+    """The trunk's peer can be asked to call somebody else (REFER)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,40 @@ class Line(Protocol):
     def release(self) -> None:
         """The conversation will not touch the audio again. Called once, last."""
 
+    def send_digits(self, digits: str) -> None:
+        """Press keys of our own, where LineUp does not say that they must be sounded."""
+
+    def hold(self) -> None:
+        """Put the caller on hold."""
+
+    def resume(self) -> None:
+        """Take the caller back from our hold."""
+
+    def refer(self, target: str) -> None:
+        """Ask the peer to call ``target``, a SIP address, instead of us; ReferAnswered follows."""
+
+    def consult(self, target: str) -> None:
+        """Call ``target`` beside this call; ConsultUp or ConsultDown follows. One at a time."""
+
+    def refer_to_consult(self) -> None:
+        """Ask the peer to take our place in the call beside (REFER with Replaces); ReferAnswered follows."""
+
+    def bridge(self) -> None:
+        """Let the caller and the call beside hear each other."""
+
+    def end_consult(self) -> None:
+        """Hang up the call beside, if it stands; its audio will not be touched again. Idempotent."""
+
 
 @dataclass(frozen=True, slots=True)
 class LineUp:
     """The caller's ACK has come and audio flows both ways."""
 
     at_ms: int
+    hears_tones: bool = False
+    """Keys of the caller may come as tones in the sound."""
+    sends_tones: bool = False
+    """Our own keys must be tones in the sound: the peer takes no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +121,76 @@ class DigitPressed:
 
     digit: str
     at_ms: int
+    how: DigitWay = "rfc4733"
 
 
 @dataclass(frozen=True, slots=True)
-class RtpQuality:
-    """How the caller's packets came, over the whole call."""
+class Held:
+    """The caller has put us on hold: nobody listens, and what comes is music."""
 
-    received: int
-    lost: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The caller is back."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFault:
+    """Something is wrong with the sound, as sound in one direction only."""
+
+    text: str
+    sent_to: str
+    """Address and port of the peer's that our sound goes to."""
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReferAnswered:
+    """How the transfer that the peer was asked for is doing (RFC 3515's NOTIFY, or its own answer)."""
+
+    sip_status: int
+    is_final: bool
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultUp:
+    """The call beside is answered."""
+
+    audio: AudioRings
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultDown:
+    """The call beside has ended, or was never answered."""
+
+    sip_status: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaReport:
+    """What a call's sound went through."""
+
+    codec: str
+    rtp_sent: int
+    rtp_received: int
+    rtp_lost: int
+    rtp_late: int
+    """Came too late to be heard."""
     jitter_ms: float
-    """Mean interarrival jitter (RFC 3550 §6.4.1)."""
     mos: float
-    """1..4.5, estimated."""
+    """What we received, estimated by the E-model, 1..4.5."""
 
-    def facts(self) -> dict[str, int | float]:
+    def facts(self) -> dict[str, object]:
         """For the log and the ledger."""
-        return {
-            "rtp_received": self.received,
-            "rtp_lost": self.lost,
-            "rtp_jitter_ms": round(self.jitter_ms, 1),
-            "rtp_mos": round(self.mos, 2),
-        }
+        facts = asdict(self)
+        return {**facts, "rtp_jitter_ms": facts.pop("jitter_ms"), "rtp_mos": facts.pop("mos")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +201,7 @@ class LineDown:
     """``caller hung up``, ``agent hung up``, ``cancelled``, or what the stack reported."""
     sip_status: int
     at_ms: int
-    rtp: RtpQuality | None = None
-    """None where no sound has come."""
+    media: MediaReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +211,31 @@ class EndCall:
     reason: str
 
 
-LineEvent = LineUp | LineProgress | DigitPressed | LineDown | EndCall
+@dataclass(frozen=True, slots=True)
+class TransferCall:
+    """Somebody wants the call handed over. Also an operator's key does."""
+
+    target: str
+    """Name under the persona's ``transfer``, or a SIP address."""
+    mode: TransferMode
+    summary: str = ""
+    """Said to whoever takes the call, before the caller is connected; not for ``blind``."""
+
+
+LineEvent = (
+    LineUp
+    | LineProgress
+    | DigitPressed
+    | Held
+    | Resumed
+    | MediaFault
+    | ReferAnswered
+    | ConsultUp
+    | ConsultDown
+    | LineDown
+    | EndCall
+    | TransferCall
+)
 
 
 class Mailbox(Protocol):

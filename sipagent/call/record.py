@@ -7,7 +7,7 @@ import statistics
 import structlog
 
 from sipagent.call.audit import CallAudit
-from sipagent.call.ports import LineDown, LineProgress, Offer
+from sipagent.call.ports import DigitWay, LineDown, LineProgress, Offer, TransferMode
 from sipagent.call.utterance import Utterance
 from sipagent.config.schema import PersonaConfig
 from sipagent.ledger import Kind
@@ -137,13 +137,46 @@ class CallRecord:
             body["v2v_ms"] = v2v_ms_of(utterance)
         self._audit.note(Kind.TURN_AGENT, body, sealed={"text": text, "meant": utterance.prepared_text})
 
-    def pressed(self, digit: str) -> None:
+    def pressed(self, digit: str, how: DigitWay) -> None:
         """A DTMF digit."""
-        self._log.info("dtmf.received", pii_digit=digit)
-        self._audit.note(Kind.DTMF_RECEIVED, sealed={"digits": digit})
+        self._log.info("dtmf.received", how=how, pii_digit=digit)
+        self._audit.note(Kind.DTMF_RECEIVED, {"how": how}, sealed={"digits": digit})
+
+    def keyed(self, digits: str) -> None:
+        """A number dictated with the keys; its digits are entered already."""
+        self._log.info("dtmf.dictated", count=len(digits), pii_digits=digits)
+
+    def held(self) -> None:
+        """The caller has put us on hold."""
+        self._milestone("call.held")
+
+    def resumed(self, held_ms: int) -> None:
+        """The caller is back."""
+        self._milestone("call.resumed", held_ms=held_ms)
+
+    def media_fault(self, text: str, sent_to: str) -> None:
+        """Something is wrong with the sound."""
+        self._log.warning("media.one_way", problem=text, pii_sent_to=sent_to)
+
+    def transfer_started(self, how: TransferMode, target: str) -> None:
+        """The call is being handed over."""
+        self._log.info("transfer.started", how=how, pii_target=target)
+        self._audit.transfer_started(how, target)
+
+    def transfer_progressed(self, sip_status: int) -> None:
+        """What the peer tells of it."""
+        self._log.info("transfer.progressed", sip_status=sip_status)
+
+    def transfer_ended(self, *, is_ok: bool, sip_status: int) -> None:
+        """Somebody has taken the call, or not."""
+        self._log.info("transfer.ended", ok=is_ok, sip_status=sip_status)
+        self._audit.transfer_ended(ok=is_ok, sip_status=sip_status)
 
     def end_wanted(self, event: str, **facts: str | int) -> None:
         """Something other than the conversation ends the call."""
+        self._milestone(event, **facts)
+
+    def _milestone(self, event: str, **facts: str | int) -> None:
         self._log.info(event, **facts)
         self._audit.note(Kind.CALL_MILESTONE, {"name": event.partition(".")[2], **facts})
 
@@ -159,7 +192,7 @@ class CallRecord:
             "v2v_max_ms": max(self._v2v_ms, default=None),
             "tx_underruns": audio.to_line.underruns,
             "rx_overrun_samples": audio.from_line.overruns,
-            **(down.rtp.facts() if down and down.rtp else {}),
+            **(down.media.facts() if down and down.media else {}),
         }
         self._log.info("call.ended", **facts)
         self._audit.end({"outcome": self._outcome(down), **facts})

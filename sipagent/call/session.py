@@ -9,18 +9,33 @@ mouth fed and lets the turn machine see the clock. Engines answer through the ma
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.controls import ControlEvent, Controls, SendDigits
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
-from sipagent.call.ports import DigitPressed, EndCall, Line, LineDown, LineProgress, LineUp, Offer, Rejection
+from sipagent.call.ports import (
+    DigitPressed,
+    EndCall,
+    Line,
+    LineDown,
+    LineProgress,
+    LineUp,
+    MediaFault,
+    Offer,
+    Rejection,
+    TransferCall,
+    TransferMode,
+)
 from sipagent.call.record import CallRecord
+from sipagent.call.rest import Rest, delayed
 from sipagent.call.tape import CallTape
 from sipagent.call.utterance import (
     SoundPrepared,
@@ -29,7 +44,7 @@ from sipagent.call.utterance import (
     UtteranceComplete,
     UtteranceFailed,
 )
-from sipagent.units import monotonic_ms
+from sipagent.units import Pcm16, monotonic_ms
 
 _POLL_S = 0.005
 _GOODBYE_LIMIT_MS = 10_000
@@ -60,7 +75,7 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
         self._turn = tm.Turn()
         self._history: list[Message] = []
-        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log, tap=tape.take)
+        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log, tap=self._tap)
         self._mouth = Mouth(line.audio)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
         self._record = record
@@ -71,6 +86,8 @@ class Session:
         self._up_ms: int | None = None
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
+        rest = Rest(self._ear, self._mouth)
+        self._controls = Controls(self, offer, line, parts, record, rest, self.post)
         self._has_hung_up = False
         self._closing_since_ms = 0
         self._is_time_up = False
@@ -81,6 +98,18 @@ class Session:
     def post(self, event: object) -> None:
         """Hand an event to the call's thread. Never blocks."""
         self._mailbox.put(event)
+
+    def transfer(self, target: str, mode: TransferMode, summary: str = "") -> None:
+        """Hand the call over; where that fails the caller is told and the conversation goes on. Any thread.
+
+        :param target: name under the persona's ``transfer``, or a SIP address.
+        :param summary: said to whoever takes the call, before the caller is connected.
+        """
+        self.post(TransferCall(target, mode, summary))
+
+    def send_digits(self, digits: str) -> None:
+        """Press keys on the caller's line, in the way that it takes them. Any thread."""
+        self.post(SendDigits(digits))
 
     def start(self) -> None:
         """Begin the thread, which answers the call."""
@@ -141,6 +170,7 @@ class Session:
                 utterance.cancel()
         if self._mouth.is_active:
             self._stop_speaking()
+        self._controls.close()
         self._parts.conversation.close()
         self._ear.close()
         self._tape.close()
@@ -150,6 +180,11 @@ class Session:
 
     def _pump(self) -> None:
         """What the clock brings: sound from the line, room on the line, time."""
+        if not self._controls.pump(monotonic_ms()):
+            self._converse()
+        self._mind_time(monotonic_ms())
+
+    def _converse(self) -> None:
         for heard in self._ear.listen():
             self._step(heard)
         began_ms, ended_ms = self._mouth.pump()
@@ -162,6 +197,8 @@ class Session:
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
         if self._tape.clock(now_ms, is_quiet=is_quiet):
             self._open(now_ms)
+
+    def _mind_time(self, now_ms: int) -> None:
         assert self._up_ms is not None
         if not self._is_time_up and now_ms - self._up_ms >= self._parts.persona.max_call_s * 1000:
             self._is_time_up = True
@@ -169,8 +206,8 @@ class Session:
             self._step(ev.EndWanted(now_ms))
         if not self._turn.is_closing:
             self._closing_since_ms = now_ms
-        elif now_ms - self._closing_since_ms >= _GOODBYE_LIMIT_MS and not self._has_hung_up:
-            self._hang_up()  # the goodbye could not be said
+        elif self._controls.is_resting or now_ms - self._closing_since_ms >= _GOODBYE_LIMIT_MS:
+            self.hang_up()  # the goodbye cannot be heard, or could not be said
 
     # --- events ---
 
@@ -178,6 +215,7 @@ class Session:
         match event:
             case LineUp(at_ms) if self._up_ms is None:
                 self._up_ms = at_ms
+                self._controls.up(event)
                 self._record.up(at_ms)
                 self._tape.up(at_ms)
                 self._open(at_ms)
@@ -186,13 +224,16 @@ class Session:
             case EndCall(reason):
                 self._record.end_wanted("call.end_wanted", reason=reason)
                 if self._up_ms is None:
-                    self._hang_up()
+                    self.hang_up()
                 else:
                     self._step(ev.EndWanted(monotonic_ms()))
-            case DigitPressed(digit):
-                self._record.pressed(digit)
-                if self._tape.pressed(digit, monotonic_ms()):
-                    self._open(monotonic_ms())
+            case DigitPressed(digit, _, how):
+                self._record.pressed(digit, how)
+                self._pressed(digit, monotonic_ms())
+            case MediaFault(text, sent_to):
+                self._record.media_fault(text, sent_to)
+            case _ if isinstance(event, ControlEvent):
+                self._controls.take(event)
             case SoundPrepared() | UtteranceComplete() | UtteranceFailed():
                 self._take_sound(event)
             case ev.TextHeard():
@@ -313,7 +354,7 @@ class Session:
                     attempt, self._prepared.is_cancelled, self._prepared.waited, is_final=False
                 )
             case ev.HangUp():
-                self._hang_up()
+                self.hang_up()
 
     def _forget_turn(self) -> None:
         self._ear.forget()
@@ -384,7 +425,9 @@ class Session:
 
     def _say(self, phrase: ev.Phrase, index: int) -> None:
         is_opening = phrase is ev.Phrase.GREETING and self._tape.opening
-        text = self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index)
+        self._say_text(self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index))
+
+    def _say_text(self, text: str) -> None:
         utterance = self._new_utterance(None)
         self._prepared = None
         self._play(utterance)
@@ -403,6 +446,74 @@ class Session:
             utterance.cancel()
             self._told(utterance, heard, self._mouth.held_since_ms, is_interrupted=True)
 
-    def _hang_up(self) -> None:
-        self._has_hung_up = True
-        self._line.hang_up()
+    # --- what keys, holds and transfers do to the conversation ---
+
+    def _tap(self, window: Pcm16, played: Pcm16) -> None:
+        self._tape.take(window, played)
+        self._controls.listen(window)
+
+    def _pressed(self, digit: str, now_ms: int) -> None:
+        is_answer = self._tape.is_asking
+        if self._tape.pressed(digit, now_ms):
+            self._open(now_ms)
+        elif not is_answer and self._up_ms is not None and not self._turn.is_closing:
+            self._controls.pressed(digit, now_ms)
+
+    def interrupt(self) -> None:
+        self._turn = replace(self._turn, idle_since_ms=monotonic_ms(), prompts_said=0)
+        if self._mouth.is_active and self._mouth.has_begun and self._turn.is_interruptible:
+            self._stop_speaking()
+            self._turn = replace(self._turn, agent=tm.Agent.IDLE, ends_call=False)
+
+    def keyed(self, text: str) -> None:
+        if self._turn.is_closing:
+            return
+        now_ms = monotonic_ms()
+        self._forget_turn()
+        self._turn = replace(
+            self._turn.next_attempt(),
+            caller=tm.Caller.PAUSING,
+            last_voice_ms=now_ms - self._parts.rules.delays.latest,  # there is nothing to wait for
+            is_voiced=False,
+        )
+        utterance = self._new_utterance(self._turn.attempt)
+        if not self._mouth.is_active:
+            self._turn = replace(self._turn, agent=tm.Agent.IDLE)
+        utterance.stamps_ms["speech_end"] = now_ms
+        self._step(ev.TextHeard(self._turn.attempt, text, now_ms))
+
+    def say_aside(self, text: str, *, interruptible: bool) -> None:
+        if self._turn.is_closing:
+            return
+        self._drop_prepared()
+        self._forget_turn()
+        self._turn = tm.Turn(
+            attempt=self._turn.attempt + 1,
+            agent=tm.Agent.THINKING,
+            is_interruptible=interruptible,
+            idle_since_ms=monotonic_ms(),
+        )
+        self._say_text(text)
+
+    @property
+    def is_saying(self) -> bool:
+        return self._spoken is not None
+
+    def play(self, pcm: Pcm16) -> None:
+        utterance = self._new_utterance(None)
+        self._prepared = None
+        self._play(utterance)
+        self._mouth.add(pcm, "")
+        self._mouth.finish()
+
+    def rest_began(self) -> None:
+        if self._turn.is_voiced:
+            self._step(ev.VoiceStopped(monotonic_ms()))
+
+    def rest_ended(self, rested_ms: int) -> None:
+        self._turn = delayed(self._turn, rested_ms)
+
+    def hang_up(self) -> None:
+        if not self._has_hung_up:
+            self._has_hung_up = True
+            self._line.hang_up()

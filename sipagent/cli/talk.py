@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from sipagent import logs
-from sipagent.call.ports import LineDown, LineUp, Mailbox, Offer, Rejection
+from sipagent.call.ports import ConsultDown, LineDown, LineUp, Mailbox, Offer, ReferAnswered, Rejection
 from sipagent.config.load import load_config
 from sipagent.errors import SipAgentError
 from sipagent.media.sound_card import SoundCard
 from sipagent.units import monotonic_ms
+
+_NOT_IMPLEMENTED = 501
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,7 +25,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 class SoundCardLine:
-    """The Line of a conversation at the sound card: it is up as soon as it is answered."""
+    """The Line of a conversation at the sound card: it is up as soon as it is answered, and has no keys and
+    nobody to hand the caller to."""
 
     def __init__(self, card: SoundCard) -> None:
         self.audio = card.rings
@@ -45,11 +48,38 @@ class SoundCardLine:
         self.hang_up()
 
     def hang_up(self) -> None:
-        if self._mailbox is not None:
-            self._mailbox.post(LineDown("agent hung up", 0, monotonic_ms()))
+        self._post(LineDown("agent hung up", 0, monotonic_ms()))
 
     def release(self) -> None:
         """Nothing is pooled here."""
+
+    def send_digits(self, digits: str) -> None:
+        """Nobody counts them."""
+
+    def hold(self) -> None:
+        """The caller sits here."""
+
+    def resume(self) -> None:
+        """The caller sits here."""
+
+    def refer(self, target: str) -> None:
+        self._post(ReferAnswered(_NOT_IMPLEMENTED, is_final=True, at_ms=monotonic_ms()))
+
+    def consult(self, target: str) -> None:
+        self._post(ConsultDown(_NOT_IMPLEMENTED, monotonic_ms()))
+
+    def refer_to_consult(self) -> None:
+        """There is none."""
+
+    def bridge(self) -> None:
+        """There is nobody else."""
+
+    def end_consult(self) -> None:
+        """There is none."""
+
+    def _post(self, event: object) -> None:
+        if self._mailbox is not None:
+            self._mailbox.post(event)
 
     def _up(self) -> None:
         assert self._mailbox is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sipagent.config.addresses import PublicAddress
-from sipagent.config.fields import HostPort, PortRange, Problem
+from sipagent.config.fields import HostPort, PortRange, Problem, out_of_range
 
 LEAST_RTP_PORTS = 16
 """Four calls, each an RTP and an RTCP port, and as many that still drain."""
@@ -61,6 +61,8 @@ class RtpConfig:
     public_address: PublicAddress = field(default_factory=PublicAddress)
     """Address that peers are told, for SIP and for sound; ``auto``: that of the interface towards them;
     ``stun:host:port``: the one that this server sees when we start."""
+    quarantine_s: int = 5
+    """Time in which the ports of an ended call are given to no other one. 0..60 s."""
 
     @property
     def port_first(self) -> int:
@@ -80,3 +82,4 @@ class RtpConfig:
             yield "port_range", f"expected at least {LEAST_RTP_PORTS} ports, got {len(self.port_range)}"
         if self.port_first < 1024:
             yield "port_range", f"expected ports in 1024..65535, got {self.port_range}"
+        yield from out_of_range(self, quarantine_s=(0, 60))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
+from sipagent.config.keys import KeyConfig, KeypadConfig, key_problems
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 MATCH = re.compile(r"(\+?[A-Za-z0-9_.-]+\*?|\*)")
@@ -100,6 +101,16 @@ class PersonaConfig:
     """What happens when the caller says nothing."""
     variables: dict[str, str] = field(default_factory=dict)
     """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
+    transfer: dict[str, str] = field(default_factory=dict)
+    """Whom a call may be handed to: names and SIP addresses."""
+    connecting: str = "One moment, I'll put you through."
+    """Said before a call is handed over."""
+    not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"
+    """Said when nobody took it."""
+    keys: dict[str, KeyConfig] = field(default_factory=dict)
+    """What single keys of the caller's telephone do; all others dictate numbers."""
+    keypad: KeypadConfig = field(default_factory=KeypadConfig)
+    """Numbers that callers dictate with their keys."""
 
     def __post_init__(self) -> None:
         if self.voice == AUTO_VOICE:
@@ -110,4 +121,6 @@ class PersonaConfig:
         if not LANGUAGE.fullmatch(self.language):
             yield "language", f"expected a language such as en-US or ko, got {self.language!r}"
         yield from not_sayable(self, "greeting", "goodbye", "apology", "one_moment")
+        yield from not_sayable(self, "connecting", "not_connected")
+        yield from key_problems(self.keys, self.transfer)
         yield from out_of_range(self, max_call_s=(10, 14400))

@@ -13,6 +13,7 @@ from typing import Literal
 from sipagent.config.console import ConsoleConfig
 from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
+from sipagent.config.keys import KeyConfig, KeypadConfig
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RtpConfig, TlsConfig
 from sipagent.config.outbound import OutboundLimits, RateConfig
@@ -34,6 +35,8 @@ __all__ = [
     "ConsoleConfig",
     "EgressConfig",
     "HostPort",
+    "KeyConfig",
+    "KeypadConfig",
     "LedgerConfig",
     "LimitsConfig",
     "ListenConfig",
@@ -110,10 +113,14 @@ class LimitsConfig:
     """New calls in any second. 1..20."""
     outbound: OutboundLimits = field(default_factory=OutboundLimits)
     """Which calls may be placed."""
+    hold_s: int = 900
+    """Longest time on hold; then the agent hangs up. 1..14400 s."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
-        yield from out_of_range(self, max_calls=(1, 4), retry_after_s=(1, 600), calls_per_second=(1, 20))
+        yield from out_of_range(
+            self, max_calls=(1, 4), retry_after_s=(1, 600), calls_per_second=(1, 20), hold_s=(1, 14400)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

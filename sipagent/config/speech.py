@@ -89,6 +89,8 @@ class BargeInConfig:
         "cool",
     )
     """Words that only say "I am listening"; the agent goes on after them."""
+    dtmf: bool = True
+    """A key press silences the agent, where its speech may be interrupted."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""

@@ -103,6 +103,10 @@ class TrunkConfig:
     """Whether sound is encrypted (SDES); ``optional``: where the peer offers it."""
     codecs: tuple[Literal["G722", "PCMU", "PCMA"], ...] = ("G722", "PCMU", "PCMA")
     """Codecs in order of preference."""
+    dtmf: Literal["auto", "rfc4733", "info", "inband"] = "auto"
+    """How keys travel: RTP events, SIP INFO or tones; ``auto``: as the peer offers."""
+    refer: bool = True
+    """False: the peer takes no REFER; calls are handed over by connecting both legs here."""
     register: RegisterConfig | None = None
     """Account to register; ``false``: calls come by address alone."""
     auth: AuthConfig | None = None

@@ -8,6 +8,8 @@ from sipagent.config.persona import PersonaConfig
 from sipagent.errors import SipAgentError
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+OF_THE_CALL = re.compile(r"caller|caller_name|dialled|diverted_from|verstat|x_[a-z0-9_]{1,60}")
+"""What the call's own headers say; a prompt may name them, and what the call does not have is empty."""
 _TEXTS = ("greeting", "prompt", "goodbye", "apology", "one_moment")
 _LONGEST_VALUE_CHARS = 500
 
@@ -23,6 +25,8 @@ def variables_of(persona: PersonaConfig) -> dict[str, str]:
     found: dict[str, str] = {}
     for where, text in texts.items():
         for name in PLACEHOLDER.findall(text):
+            if where == "prompt" and OF_THE_CALL.fullmatch(name):
+                continue
             found.setdefault(name, where)
     return found
 
@@ -53,7 +57,7 @@ def fill(persona: PersonaConfig, values: Mapping[str, str]) -> PersonaConfig:
             )
 
     def filled(text: str) -> str:
-        return PLACEHOLDER.sub(lambda match: every[match[1]], text)
+        return PLACEHOLDER.sub(lambda match: every.get(match[1], match[0]), text)
 
     prompts = tuple(filled(text) for text in persona.no_input.prompts)
     return replace(

@@ -86,6 +86,19 @@ class SpokenLine:
         return self.position >= self.pcm.size
 
 
+@dataclass(frozen=True, slots=True)
+class EventPacket:
+    """One packet of a key press (RFC 4733), the way a good or a bad sender makes it."""
+
+    digit: str
+    step: int
+    """How many packets the key has been down for; 1 begins a press."""
+    is_end: bool = False
+    has_marker: bool = False
+    copies: int = 1
+    """0: it is lost; more than 1: the network repeats it."""
+
+
 def prepare_line(pcm: Pcm16) -> SpokenLine:
     """16 kHz speech made ready for the line, once: this takes a few milliseconds."""
     line_pcm = resample(pcm, SAMPLE_RATE_HZ, LINE_HZ)
@@ -112,7 +125,7 @@ class RtpLine:
         )
         self._start_ms: float | None = None
         self._lines: deque[SpokenLine] = deque()
-        self._event_packets: deque[tuple[int, int, bool] | None] = deque()
+        self._event_packets: deque[EventPacket | None] = deque()
         self._event_start = 0
         self.speech_level_dbov = -26.0
         self.sent: list[SentPacket] = []
@@ -159,10 +172,17 @@ class RtpLine:
         """
         if self._remote is None or self._remote.event_payload is None:
             raise SipError("softphone: cannot send digits: the peer has no telephone-event in its SDP")
-        for code in [digit_event(digit) for digit in digits]:
-            self._event_packets.extend((code, n, False) for n in range(1, _EVENT_PACKETS + 1))
-            self._event_packets.extend([(code, _EVENT_PACKETS, True)] * _EVENT_END_REPEATS)
-            self._event_packets.extend([None] * _DIGIT_GAP_PACKETS)
+        _ = [digit_event(digit) for digit in digits]
+        for digit in digits:
+            self.send_events(
+                *(EventPacket(digit, n, has_marker=n == 1) for n in range(1, _EVENT_PACKETS + 1)),
+                *[EventPacket(digit, _EVENT_PACKETS, is_end=True)] * _EVENT_END_REPEATS,
+                *[None] * _DIGIT_GAP_PACKETS,
+            )
+
+    def send_events(self, *packets: EventPacket | None) -> None:
+        """Queue single packets of key presses, 20 ms apart; None: a packet of sound between them."""
+        self._event_packets.extend(packets)
 
     def voiced_span(self, line: SpokenLine) -> Span | None:
         """When its first and last voiced samples went onto the wire; None: not yet."""
@@ -207,25 +227,27 @@ class RtpLine:
         timestamp = (self._timestamp0 + self._slots * PACKET_SAMPLES) & 0xFFFFFFFF
         event = self._event_packets.popleft() if self._event_packets else None
         if event is not None and remote.event_payload is not None:
-            pcm = np.zeros(PACKET_SAMPLES, dtype=np.int16)
+            pcm, copies = np.zeros(PACKET_SAMPLES, dtype=np.int16), event.copies
             packet = self._event_packet(event, remote.event_payload, timestamp)
         else:
-            pcm = self._next_pcm(index)
+            pcm, copies = self._next_pcm(index), 1
             codes = (encode_mulaw if remote.codec == "PCMU" else encode_alaw)(pcm)
             packet = RtpPacket(
                 remote.payload_type, self._sequence, timestamp, self._ssrc, codes.tobytes(), index == 0
             )
         self._sequence = (self._sequence + 1) & 0xFFFF
         is_held = remote.direction in ("sendonly", "inactive")  # nobody wants to hear us
-        goes_out = not is_held and self._queue.push(index, pack_rtp(packet), due_ms)
-        self.sent.append(SentPacket(due_ms, pcm, is_lost=not goes_out))
+        sent = [not is_held and self._queue.push(index, pack_rtp(packet), due_ms) for _ in range(copies)]
+        self.sent.append(SentPacket(due_ms, pcm, is_lost=not any(sent)))
 
-    def _event_packet(self, event: tuple[int, int, bool], payload_type: int, timestamp: int) -> RtpPacket:
-        code, step, is_end = event
-        if step == 1 and not is_end:
+    def _event_packet(self, event: EventPacket, payload_type: int, timestamp: int) -> RtpPacket:
+        if event.step == 1 and not event.is_end:
             self._event_start = timestamp
-        payload = pack_telephone_event(TelephoneEvent(code, is_end, 10, step * PACKET_SAMPLES))
-        return RtpPacket(payload_type, self._sequence, self._event_start, self._ssrc, payload, step == 1)
+        code, duration = digit_event(event.digit), event.step * PACKET_SAMPLES
+        payload = pack_telephone_event(TelephoneEvent(code, event.is_end, 10, duration))
+        return RtpPacket(
+            payload_type, self._sequence, self._event_start, self._ssrc, payload, event.has_marker
+        )
 
     def _next_pcm(self, index: int) -> Pcm16:
         pcm = np.zeros(PACKET_SAMPLES, dtype=np.int16)

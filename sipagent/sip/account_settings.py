@@ -12,12 +12,17 @@ _SRTP = {
     "optional": pj.PJMEDIA_SRTP_OPTIONAL,
     "mandatory": pj.PJMEDIA_SRTP_MANDATORY,
 }
+_SESSION_TIMER_S = (90, 1800)
+"""RFC 4028: the least, and what we ask for."""
 
 
 def account_config(config: Config, trunk: TrunkConfig | None, public_address: str) -> pj.AccountConfig:
     """The account of a trunk, or (``None``) the one that takes calls of strangers, to refuse them."""
     settings = pj.AccountConfig()
     _sound(settings.mediaConfig, config, public_address)
+    settings.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL  # RFC 4028, where the peer wants it
+    settings.callConfig.timerMinSESec, settings.callConfig.timerSessExpiresSec = _SESSION_TIMER_S
+    settings.callConfig.holdType = pj.PJSUA_CALL_HOLD_TYPE_RFC3264
     if trunk is None:
         bind = next(iter(config.listen.binds.values()))
         settings.idUri = f"sip:{_NO_NAME}@{bind.host}:{bind.port}"

@@ -6,7 +6,6 @@ to one call after another, never destroyed while the endpoint lives (destroying 
 """
 
 import ctypes
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ import pjsua2 as pj
 from sipagent.errors import SipError
 from sipagent.media import _bridge
 from sipagent.media.ring import AudioRings
+from sipagent.sip.c_api import c_api
 from sipagent.units import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE_HZ
 
 
@@ -43,7 +43,7 @@ class NativePort:
 
     def __init__(self) -> None:
         self.rings = AudioRings()
-        self._api = _c_api()
+        self._api = c_api()
         self._pool = self._api.pjsua_pool_create(b"sipagent", 1000, 1000)
         port = ctypes.c_void_p()
         status = self._api.pjmedia_null_port_create(
@@ -133,77 +133,6 @@ class DirectorPort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no ty
             frame.type = pj.PJMEDIA_FRAME_TYPE_AUDIO
         except Exception:
             self.callback_errors += 1
-
-
-class _TransportSelector(ctypes.Structure):
-    """``pjsip_tpselector`` (pjsip/sip_transport.h)."""
-
-    _fields_ = (("kind", ctypes.c_int), ("is_never_shared", ctypes.c_int), ("pointer", ctypes.c_void_p))
-
-
-_BY_TRANSPORT = 1
-_loaded_api: ctypes.CDLL | None = None
-
-
-def _c_api() -> ctypes.CDLL:
-    """The C API inside the pjsua2 extension module, with its argument types set."""
-    global _loaded_api
-    if _loaded_api is None:
-        library = next(Path(pj.__file__).parent.glob("_pjsua2*.so"), None)
-        if library is None:
-            raise SipError(f"media: no _pjsua2*.so beside {pj.__file__}")
-        api = ctypes.CDLL(str(library))
-        pointer, unsigned = ctypes.c_void_p, ctypes.c_uint
-        api.pjsua_pool_create.restype = pointer
-        api.pjsua_pool_create.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t]
-        api.pjmedia_null_port_create.argtypes = [pointer, *[unsigned] * 4, ctypes.POINTER(pointer)]
-        api.pjsua_conf_add_port.argtypes = [pointer, pointer, ctypes.POINTER(ctypes.c_int)]
-        api.pjsua_conf_connect.argtypes = [ctypes.c_int, ctypes.c_int]
-        api.pj_log_set_level.argtypes = [ctypes.c_int]
-        api.pjsip_tsx_set_timers.argtypes = [unsigned] * 4
-        api.pjsip_tsx_get_dlg.restype = pointer
-        api.pjsip_tsx_get_dlg.argtypes = [pointer]
-        api.pjsip_dlg_set_transport.argtypes = [pointer, ctypes.POINTER(_TransportSelector)]
-        _loaded_api = api
-    return _loaded_api
-
-
-def silence_library() -> None:
-    """Keep the library from writing its own log to standard output. Before ``libCreate``."""
-    _c_api().pj_log_set_level(0)
-
-
-def shorten_sip_timers(*, transaction_ms: int) -> None:
-    """Give up a transaction earlier than RFC 3261's 32 s, so that dead peers free their handles."""
-    _c_api().pjsip_tsx_set_timers(0, 0, 0, transaction_ms)
-
-
-def set_keep_alive(*, tcp_s: int | None, tls_s: int | None) -> bool:
-    """Pause between the empty lines on idle connections (RFC 5626 §3.5.1); 0: none, None: leave as it is.
-
-    The two numbers stand at the end of a structure that no function sets; it is searched for their defaults.
-
-    :returns: False where this pjsua2 lays it out differently, so that its own pauses hold.
-    """
-    words = (ctypes.c_long * _CONFIG_WORDS).in_dll(_c_api(), "pjsip_sip_cfg_var")
-    for at in range(_CONFIG_WORDS - 1):
-        if words[at] == words[at + 1] == _KEEP_ALIVE_S:
-            words[at] = _KEEP_ALIVE_S if tcp_s is None else tcp_s
-            words[at + 1] = _KEEP_ALIVE_S if tls_s is None else tls_s
-            return True
-    return False
-
-
-def pin_dialog(transaction: int, connection: int) -> None:
-    """Have whatever we send in a dialog go over ``connection``.
-
-    :param transaction: the library's ``pjsip_transaction`` of the dialog, during its callback.
-    :param connection: the library's ``pjsip_transport``; it must be alive.
-    """
-    api = _c_api()
-    dialog = api.pjsip_tsx_get_dlg(transaction)
-    if dialog:
-        api.pjsip_dlg_set_transport(dialog, _TransportSelector(_BY_TRANSPORT, 0, connection))
 
 
 def make_port() -> BridgePort:

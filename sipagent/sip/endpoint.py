@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pjsua2 as pj
 
 from sipagent.config.schema import Config
-from sipagent.sip.bridge_port import shorten_sip_timers, silence_library
+from sipagent.sip.c_api import shorten_sip_timers, silence_library
 from sipagent.sip.codecs import disable_codecs, use_all_codecs
 from sipagent.sip.guard import Guard
 from sipagent.sip.transport import TlsWatch, open_listeners

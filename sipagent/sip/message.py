@@ -1,25 +1,42 @@
 """Reading a raw SIP message for what pjsua2 does not hand out. The library has parsed it already."""
 
 import re
+from collections.abc import Iterator
 
-_COMPACT = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "v": "via"}
+_COMPACT = {"f": "from", "t": "to", "i": "call-id", "m": "contact", "v": "via", "c": "content-type"}
 _URI_USER = re.compile(r"sips?:([^@;>\s]+)@", re.IGNORECASE)
 _TEL_URI = re.compile(r"tel:([^;>\s]+)", re.IGNORECASE)
 _TLS_URI = re.compile(r"sips:|sip:[^>,]*;transport=tls\b", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
-def headers_of(message: str) -> dict[str, str]:
-    """Header fields by lower-case name; the first of several wins, folded lines are joined."""
+def fields_of(message: str) -> Iterator[tuple[str, str]]:
+    """Header fields in order, lower-case names, folded lines joined."""
     head = message.split("\r\n\r\n", 1)[0]
     lines = re.sub(r"\r\n[ \t]+", " ", head).split("\r\n")
-    fields: dict[str, str] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         if colon:
             key = name.strip().lower()
-            fields.setdefault(_COMPACT.get(key, key), value.strip())
+            yield _COMPACT.get(key, key), value.strip()
+
+
+def headers_of(message: str) -> dict[str, str]:
+    """Header fields by lower-case name; the first of several wins."""
+    fields: dict[str, str] = {}
+    for name, value in fields_of(message):
+        fields.setdefault(name, value)
     return fields
+
+
+def values_of(message: str, name: str) -> list[str]:
+    """Every field of that lower-case name, in order."""
+    return [value for key, value in fields_of(message) if key == name]
+
+
+def body_of(message: str) -> str:
+    """What stands behind the header."""
+    return message.partition("\r\n\r\n")[2]
 
 
 def request_uri(message: str) -> str:

@@ -15,7 +15,8 @@ from sipagent.config.schema import Config, TrunkConfig
 from sipagent.errors import CapacityError
 from sipagent.sip.account_settings import own_name, peer_uri
 from sipagent.sip.bridge_port import BridgePort
-from sipagent.sip.leg import Leg, SipLine, SipThread
+from sipagent.sip.leg import Leg, SipThread
+from sipagent.sip.line import SipLine
 from sipagent.sip.mismatch import explain_refusal
 from sipagent.sip.trunks import Trunks
 from sipagent.units import monotonic_ms

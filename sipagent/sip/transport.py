@@ -9,7 +9,7 @@ import pjsua2 as pj
 from sipagent.config.schema import Config, HostPort, TlsConfig
 from sipagent.errors import SipError
 from sipagent.sip import stun
-from sipagent.sip.bridge_port import set_keep_alive
+from sipagent.sip.c_api import set_keep_alive
 
 ANY_ADDRESS = "0.0.0.0"
 _TLS_1_2 = 1 << 4

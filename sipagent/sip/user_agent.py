@@ -16,14 +16,18 @@ import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
 from sipagent.call.trunks import TrunkState
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, TrunkConfig
 from sipagent.errors import CapacityError, SipError
 from sipagent.sip import endpoint
+from sipagent.sip.answers import StrayAnswers
 from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
 from sipagent.sip.guard import Guard
-from sipagent.sip.leg import Leg, SipLine
-from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
+from sipagent.sip.identity import identity_in
+from sipagent.sip.leg import Leg
+from sipagent.sip.line import SipLine
+from sipagent.sip.message import headers_of
 from sipagent.sip.outbound import Dialler
+from sipagent.sip.quarantine import PortQuarantine
 from sipagent.sip.transport import public_address_of
 from sipagent.sip.trunks import Trunks
 from sipagent.units import monotonic_ms
@@ -52,6 +56,10 @@ class SipUserAgent:
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
         self._legs: dict[Leg, SipLine | None] = {}
+        self._stray_answers: StrayAnswers | None = None
+        bind, rtp = config.listen.udp or config.listen.tcp, config.rtp
+        assert bind is not None
+        self._quarantine = PortQuarantine(bind.host, rtp.quarantine_s * 1000, len(rtp.port_range) // 4)
         self.max_calls = 0
         self.callback_errors: Counter[str] = Counter()
         self.heartbeat_ms = 0
@@ -108,9 +116,19 @@ class SipUserAgent:
         line = self._legs.pop(leg, None)  # the last reference goes when the callback returns
         if line is not None:
             line.detach()
+        if leg.media.local[1]:
+            self._quarantine.take(leg.media.local[1], monotonic_ms())
 
     def refuse(self, leg: Leg, rejection: Rejection) -> None:
         self._refuse(leg, rejection, "")
+
+    def new_leg(self, leg: Leg) -> BridgePort | None:
+        if not self._free_ports:
+            return None
+        leg.port = self._free_ports.pop()
+        leg.port.rings.open()
+        self._legs[leg] = None
+        return leg.port
 
     def port_released(self, port: BridgePort) -> None:
         port.rings.close()
@@ -131,6 +149,9 @@ class SipUserAgent:
 
     def account_for(self, source: str, message: str) -> int | None:
         return self._trunks.account_for(source, message)
+
+    def _answered_stray(self, method: str, status: int) -> None:
+        self._log.debug("sip.stray_answered", method=method, status=status)
 
     def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
         self._desk.registration_changed(trunk, status, reason, expires_s)
@@ -158,7 +179,14 @@ class SipUserAgent:
             self._guard.tick(self.heartbeat_ms)
             self._trunks.tick(self.heartbeat_ms)
             self.dialler.tick(self.heartbeat_ms)
+            self._tick_legs(self.heartbeat_ms)
+            self._quarantine.tick(self.heartbeat_ms)
         self._shut()
+
+    def _tick_legs(self, now_ms: int) -> None:
+        """A method of its own: a loop variable that stays behind would outlive its call."""
+        for leg in list(self._legs):
+            leg.tick(now_ms)
 
     def _run_commands(self) -> None:
         while True:
@@ -176,6 +204,8 @@ class SipUserAgent:
         self._endpoint, self.max_calls = endpoint.open_endpoint(
             self._config, self, public_address, self._guard
         )
+        with contextlib.suppress(SipError, AttributeError):  # another build: as the library answers
+            self._stray_answers = StrayAnswers(self._answered_stray)
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)
@@ -197,6 +227,7 @@ class SipUserAgent:
             while self._has_farewells and monotonic_ms() < deadline_ms:
                 self._endpoint.libHandleEvents(_EVENT_WAIT_MS)
         self._trunks.close()
+        self._quarantine.close()
         for port in self._ports:
             port.close()
         gc.collect()
@@ -213,7 +244,8 @@ class SipUserAgent:
 
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
-        leg = Leg(account, self, library_id)
+        trunk = self._trunk_of(source, message)
+        leg = Leg(account, self, library_id, dtmf=trunk.dtmf if trunk else "auto")
         leg.connection = self._trunks.connection_of(source, message)
         self._legs[leg] = None
         outcome = self._offer(leg, message, source)
@@ -222,19 +254,24 @@ class SipUserAgent:
         else:
             leg.mailbox = outcome
 
+    def _trunk_of(self, source: str, message: str) -> TrunkConfig | None:
+        """The trunk that an INVITE counts as, by its address or by its caller's password."""
+        call_id = headers_of(message).get("call-id", "")
+        return self._trunks.trunk_of(source, message) or self._guard.admitted(source, call_id)
+
     def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
         """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
-        headers = headers_of(message)
-        trunk = self._trunks.trunk_of(source, message)
-        if trunk is None:
-            trunk = self._guard.admitted(source, headers.get("call-id", ""))
+        headers, identity = headers_of(message), identity_in(message)
+        trunk = self._trunk_of(source, message)
         offer = Offer(
             call_id=headers.get("call-id", ""),
             trunk=trunk.name if trunk else "",
-            dialled=user_of(request_uri(message)),
-            caller=identity_of(headers.get("from", "")),
+            dialled=identity.dialled,
+            caller=identity.caller,
             source=source,
             headers=headers,
+            identity=identity,
+            takes_refer=trunk.refer if trunk else False,
         )
         if trunk is None:
             return self._turned_away(offer, Rejection(_FORBIDDEN, "no trunk allows this address"))

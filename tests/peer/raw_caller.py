@@ -72,11 +72,25 @@ class RawCaller:
     def send(self, datagram: bytes) -> None:
         self._socket.sendto(datagram, self._agent)
 
-    def request(self, method: str, body: bytes = b"", *, extra: tuple[tuple[str, str], ...] = ()) -> None:
+    def request(
+        self,
+        method: str,
+        body: bytes = b"",
+        *,
+        extra: tuple[tuple[str, str], ...] = (),
+        content_type: str = "application/sdp",
+    ) -> None:
         """Send a request of a transaction of its own, in the dialog if there is one."""
         self.cseq += 1
         self._branch = f"z9hG4bK{random.getrandbits(48):012x}"
-        self.send(self._message(method, self._branch, body, extra))
+        typed = (*extra, ("Content-Type", content_type)) if body else extra
+        self.send(self._message(method, self._branch, body, typed))
+
+    def press(self, digit: str, content_type: str = "application/dtmf-relay") -> SipMessage:
+        """A key by SIP INFO."""
+        body = digit if content_type == "application/dtmf" else f"Signal={digit}\r\nDuration=160\r\n"
+        self.request("INFO", body.encode(), content_type=content_type)
+        return self.answer("INFO")
 
     def cancel(self) -> None:
         """Give up the INVITE that was sent last."""
@@ -118,13 +132,24 @@ class RawCaller:
         return self.answer("OPTIONS")
 
     def wait_for_request(self, method: str, timeout_s: float) -> SipMessage:
-        """The agent's next request of that method; it is not answered."""
-        return self._next(lambda m: not m.status and m.method == method, method, timeout_s)
+        """The agent's next request of that method, or of any for an empty one; it is not answered."""
+        return self._next(lambda m: not m.status and method in ("", m.method), method or "request", timeout_s)
 
-    def accept(self, request: SipMessage) -> None:
-        """Answer a request of the agent with 200; its BYE ends the dialog."""
+    def accept(self, request: SipMessage, sdp: bytes = b"", status_line: str = "200 OK") -> None:
+        """Answer a request of the agent; its BYE ends the dialog."""
         self.is_up = self.is_up and request.method != "BYE"
-        self.send(build_response(request, "200 OK", to_tag=self._token))
+        host, port = self._local
+        extra = [("Contact", f"<sip:raw@{host}:{port}>")]
+        extra += [("Content-Type", "application/sdp")] if sdp else []
+        self.send(build_response(request, status_line, to_tag=self._token, extra=extra, body=sdp))
+
+    def report_transfer(self, status_line: str, *, is_final: bool = False) -> None:
+        """Tell the agent how the transfer that it has asked for is doing (RFC 3515)."""
+        state = "terminated;reason=noresource" if is_final else "active;expires=60"
+        extra = (("Event", "refer"), ("Subscription-State", state))
+        body = f"SIP/2.0 {status_line}\r\n".encode()
+        self.request("NOTIFY", body, extra=extra, content_type="message/sipfrag;version=2.0")
+        assert self.answer("NOTIFY").status == 200
 
     def _next(self, is_wanted: Callable[[SipMessage], bool], what: str, timeout_s: float) -> SipMessage:
         deadline_s = time.monotonic() + timeout_s
@@ -161,7 +186,7 @@ class RawCaller:
             *(("Route", route) for route in self._routes),
             *extra,
         ]
-        if body:
+        if body and all(name != "Content-Type" for name, _ in extra):
             headers.append(("Content-Type", "application/sdp"))
         return build_message(f"{method} {uri} SIP/2.0", headers, body)
 

@@ -72,7 +72,8 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
     A change's key is a dotted path, as ``personas.receptionist.max_call_s``.
     """
     config = yaml.safe_load((ROOT / "sip.yaml").read_text())
-    port, first = free_udp_port(), free_port_block(_RTP_PORTS)
+    first = free_port_block(_RTP_PORTS)
+    port = next(port for port in iter(free_udp_port, 0) if not first <= port < first + _RTP_PORTS)
     config["listen"] = {"udp": f"{LOOPBACK}:{port}", "tcp": f"{LOOPBACK}:{port}"}
     config["rtp"] = {"port_range": f"{first}-{first + _RTP_PORTS - 1}"}
     config["llm"]["model"] = "smollm2-135m-instruct"

@@ -79,7 +79,7 @@ def kinds(trail: FakeTrail) -> list[Kind]:
     return [kind for kind, _, _ in trail.entries]
 
 
-def no_parts(_: PersonaConfig) -> SessionParts:
+def no_parts(_: PersonaConfig, __: Offer) -> SessionParts:
     raise AssertionError("a refused call must not take anything")
 
 
@@ -111,7 +111,7 @@ def test_personal_fields_are_sealed_and_only_the_first_and_last_entry_wait() -> 
     record.accepted()
     record.up(1000)
     record.heard("My name is Joe.", 1500, 2500)
-    record.pressed("5")
+    record.pressed("5", "rfc4733")
     record.ended(LineDown("caller hung up", 200, 9000), AudioRings(), 9000)
     assert [kind for kind, body, _ in trail.entries if body["durable"]] == [
         Kind.CALL_STARTED,
