@@ -19,7 +19,8 @@ from sipagent.cli.check_ports import port_problems
 from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
-from sipagent.config.schema import CallerConfig, Config, RegisterConfig
+from sipagent.config.schema import Config
+from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
 from sipagent.modelstore.store import ModelStore
 
@@ -113,22 +114,7 @@ def bytes_below(folder: Path) -> int:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    accounts: list[tuple[str, RegisterConfig | CallerConfig | None]] = [
-        *((f"trunks[{index}].register", trunk.register) for index, trunk in enumerate(config.trunks)),
-        *((f"security.callers[{index}]", one) for index, one in enumerate(config.security.callers)),
-    ]
-    for key, account in accounts:
-        if account is None:
-            continue
-        if account.password is None and account.password_env:
-            yield Finding(f"{key}.password_env", f"environment variable {account.password_env} is not set")
-        if account.password_file is None:
-            continue
-        if account.password is None:
-            yield Finding(f"{key}.password_file", f"{account.password_file} cannot be read or is empty")
-        elif account.password_file.stat().st_mode & 0o077:
-            hint = f"others may read the password; run: chmod 600 {account.password_file}"
-            yield Finding(f"{key}.password_file", hint, is_fatal=False)
+    yield from (Finding(key, text, is_fatal) for key, text, is_fatal in missing_secrets(config))
 
 
 def _library_findings(config: Config, libraries: list[Library]) -> Iterator[Finding]:

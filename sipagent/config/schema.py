@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sipagent.config.console import ConsoleConfig
+from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
@@ -26,6 +28,8 @@ __all__ = [
     "CallerConfig",
     "CommitConfig",
     "Config",
+    "ConsoleConfig",
+    "EgressConfig",
     "HostPort",
     "LedgerConfig",
     "LimitsConfig",
@@ -146,6 +150,10 @@ class Config:
     """The audit ledger."""
     logging: LogConfig = field(default_factory=LogConfig)
     """The log on standard error."""
+    console: ConsoleConfig | None = field(default_factory=ConsoleConfig)
+    """Health and metrics over HTTP; ``false``: none."""
+    egress: EgressConfig = field(default_factory=EgressConfig)
+    """The lock on what leaves this machine."""
     models_dir: Path = Path("models")
     """Folder of the models and their catalogue, relative to sip.yaml. Without the key: ``models`` beside
     sip.yaml where it has a catalogue, else the program's own."""

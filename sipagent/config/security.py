@@ -3,36 +3,27 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
-from pathlib import Path
 from typing import Literal
 
-from sipagent.config.fields import Problem, Secret, from_secret, not_a_name, out_of_range
-from sipagent.config.network import ENV_NAME, USERNAME
+from sipagent.config.fields import Problem, not_a_name, out_of_range
+from sipagent.config.network import USERNAME
+from sipagent.config.secret import PasswordSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallerConfig:
+class CallerConfig(PasswordSource):
     """Entry of ``security.callers``: who may call from any address after digest (RFC 8760)."""
 
     username: str
     """Name that the caller's phone authenticates with."""
-    password_env: str | None = None
-    """Environment variable that holds the password. Either this or ``password_file``."""
-    password_file: Path | None = None
-    """File that holds the password, relative to sip.yaml."""
     trunk: str
     """Name of the trunk that these calls count as."""
-    password: Secret | None = field(default=None, metadata=from_secret("password"))
-    """The password itself; None where its variable or file is missing: nobody gets in with it."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
         if not USERNAME.fullmatch(self.username):
             yield "username", "expected the user part of a SIP address, without spaces, ':' and '@'"
-        if (self.password_env is None) == (self.password_file is None):
-            yield "password_env", "give either password_env or password_file"
-        if self.password_env is not None and not ENV_NAME.fullmatch(self.password_env):
-            yield "password_env", "expected the name of an environment variable, not the password itself"
+        yield from self.check_password()
         yield from not_a_name(self, "trunk")
 
 
