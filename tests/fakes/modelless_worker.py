@@ -55,15 +55,6 @@ class _Desk(CallDesk):
     def peer_unbanned(self, address: str) -> None:
         return
 
-    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
-        pass
-
-    def peer_banned(self, address: str, *, rule: str, for_s: int) -> None:
-        pass
-
-    def peer_unbanned(self, address: str) -> None:
-        pass
-
 
 class _OpenGuard(Guard):
     def install(self) -> None:
