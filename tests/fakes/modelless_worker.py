@@ -1,7 +1,8 @@
 """The real SIP side with a desk that answers every call and says nothing: starts in a moment, needs no model.
 
-Run as ``python tests/fakes/modelless_worker.py CONFIG [--bare] [--hurried]``; prints the log as JSON on
-standard error. ``--bare`` leaves out the gate, to show what it is for; ``--hurried`` takes calls at any rate.
+Run as ``python tests/fakes/modelless_worker.py CONFIG [OPTION…]``; prints the log as JSON on standard error.
+``--bare`` leaves out the gate, to show what it is for; ``--hurried`` takes calls at any rate;
+``--short`` hangs up two seconds after the answer.
 """
 
 import signal
@@ -30,9 +31,10 @@ class _Call:
         line.answer()
 
     def post(self, event: object) -> None:
-        if isinstance(event, LineUp | LineDown):
+        if isinstance(event, LineDown) or (isinstance(event, LineUp) and "--short" not in sys.argv):
             self._timer.cancel()
         if isinstance(event, LineDown):
+            logs.get_log().info("call.over", cause=event.cause)
             self._line.release()
 
 
