@@ -95,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         ring_s=args.ring_s,
     )
     listen_udp, args.listen_udp = args.listen_udp, None
+    args.console = "off"  # a server on this machine may have it
     config = configured(args)
     try:
         checked(config, call)

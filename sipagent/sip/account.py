@@ -17,6 +17,7 @@ from sipagent.sip.message import headers_of
 from sipagent.units import monotonic_ms
 
 LONGEST_REFUSED_S, LONGEST_UNANSWERED_S = 3600, 300
+_FIRST_FINAL = 200
 _FIRST_UNANSWERED_S = 5
 _SOON_MS = 1000
 _NOT_SERVING = (408, 480, 500, 502, 503, 504)
@@ -58,6 +59,8 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
         self.registration = "not tried yet" if trunk and trunk.register else ""
         """What the registrar said last, for the operator."""
 
+        self._unanswered = 0
+
     def __repr__(self) -> str:
         name = self._trunk.name if self._trunk else "direct"
         return f"Account({name}, registered={self.is_registered}, failures={self._failures})"
@@ -96,7 +99,13 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
             self.sendRequest(request)
         except pj.Error as error:
             return str(error.reason)
+        self._unanswered += 1
         return ""
+
+    @property
+    def is_asking(self) -> bool:
+        """The library still waits for the answer to a request of this account."""
+        return self._unanswered > 0
 
     def onIncomingCall(self, prm: Any) -> None:
         try:
@@ -115,6 +124,8 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
             assert self._trunk is not None
             state = prm.e.body.tsxState
             status, reason = state.tsx.statusCode, state.tsx.statusText
+            if status >= _FIRST_FINAL:
+                self._unanswered -= 1
             is_ours = state.type != pj.PJSIP_EVENT_RX_MSG
             self._owner.options_answered(self._trunk.name, status, reason, is_ours=is_ours)
         except Exception as error:

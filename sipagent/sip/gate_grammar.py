@@ -143,10 +143,12 @@ def _addresses(message: SipMessage) -> Iterator[Fault]:
     contacts = message.get_all("contact")
     if not message.status and message.method == "INVITE" and not contacts:
         yield Fault("INVITE without Contact")
-    if message.status < 300 and len(contacts) > 1:
+    is_binding = bool(message.status) and message.get("cseq").upper().endswith("REGISTER")
+    has_several = message.status >= 300 or is_binding  # a registrar tells of the account's other phones, too
+    if not has_several and len(contacts) > 1:
         yield Fault("Contact given twice")
     for value in contacts:
-        if _is_bad_list(value, most=10 if message.status >= 300 else 1, is_sip=True):
+        if _is_bad_list(value, most=10 if has_several else 1, is_sip=True):
             yield Fault("address in Contact")
     if message.get("refer-to") and _is_bad_list(message.get("refer-to"), most=1):
         yield Fault("address in Refer-To")

@@ -74,6 +74,11 @@ class Trunks:
         """True while a registrar has not let us go."""
         return any(account.is_registered for account in self._accounts.values())
 
+    @property
+    def is_asking(self) -> bool:
+        """Some peer has not answered an OPTIONS yet, nor has its time run out."""
+        return any(account.is_asking for account in self._accounts.values())
+
     def close(self) -> None:
         """Drop the accounts. Before the library ends. Idempotent."""
         self._health.close()

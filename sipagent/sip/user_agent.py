@@ -36,6 +36,9 @@ _EVENT_WAIT_MS = 10
 _FAREWELL_MS = 2000
 _FORBIDDEN, _SERVER_ERROR, _UNAVAILABLE = 403, 500, 503
 
+_LEFT_BEHIND: list[object] = []
+"""What must not be destroyed while the library waits for an answer; the process ends with ``os._exit``."""
+
 
 class SipUserAgent:
     """Listens, registers, takes and ends calls. ``start`` and ``close`` may be called from any thread."""
@@ -226,8 +229,12 @@ class SipUserAgent:
             deadline_ms = monotonic_ms() + _FAREWELL_MS
             while self._has_farewells and monotonic_ms() < deadline_ms:
                 self._endpoint.libHandleEvents(_EVENT_WAIT_MS)
-        self._trunks.close()
         self._quarantine.close()
+        if self._trunks.is_asking:  # the library aborts on a request that outlives its account
+            _LEFT_BEHIND.append((self._endpoint, self._trunks, self._ports))
+            self._endpoint = None
+            return
+        self._trunks.close()
         for port in self._ports:
             port.close()
         gc.collect()

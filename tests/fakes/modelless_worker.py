@@ -5,6 +5,7 @@ Run as ``python tests/fakes/modelless_worker.py CONFIG [OPTION…]``; prints the
 ``--short`` hangs up two seconds after the answer.
 """
 
+import os
 import signal
 import sys
 import threading
@@ -81,6 +82,8 @@ def main() -> None:
     log.info("agent.ready", udp=str(listen.udp), tcp=str(listen.tcp), max_calls=agent.max_calls)
     stop.wait()
     agent.close()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":
