@@ -56,8 +56,8 @@ _REQUEST = re.compile(
     re.IGNORECASE,
 )
 _SHORT_ANSWER = re.compile(
-    r"^(yes|yeah|yep|yup|no|nope|sure|okay|ok|right|correct|exactly|please|thanks|thank you|fine|great|"
-    r"perfect|of course|absolutely|not really|i (do|don't|am|can|can't|will|would|think so)|"
+    r"^(yes|yeah|yep|yup|mm-?hm+|uh-?huh|no|nope|sure|okay|ok|right|correct|exactly|please|thanks|thank you|"
+    r"fine|great|perfect|of course|absolutely|not really|i (do|don't|am|can|can't|will|would|think so)|"
     r"that's (right|it|all|fine))\b",
     re.IGNORECASE,
 )
@@ -131,12 +131,12 @@ def commit_delay_ms(text: str, scores: EndScores, delays: CommitDelays, patience
     """Silence to wait for."""
     if is_unfinished(text) or is_dictating(text, patience.asked):
         return delays.latest
-    if is_farewell(text) or (patience.asked is Asked.YES_NO and _is_short_answer(text)):
+    if is_farewell(text) or (patience.asked is Asked.YES_NO and is_short_answer(text)):
         return delays.sure
     if _LEAD_IN.match(text.strip()):
         return delays.doubt
     long_ms = max(delays.doubt, round(delays.latest * _STORY_SHARE))
-    if scores.words is not None and len(words_of(text)) > _FEW_WORDS and not _is_short_answer(text):
+    if scores.words is not None and len(words_of(text)) > _FEW_WORDS and not is_short_answer(text):
         if scores.words < _IMPOSSIBLE_END and not _QUESTION.search(text):
             return delays.latest
         if scores.words < (_IMPOSSIBLE_END if _QUESTION.search(text) else _UNLIKELY_END):
@@ -170,10 +170,11 @@ def needs_score(text: str, patience: Patience) -> bool:
 
 
 def _is_over_by_words(text: str) -> bool:
-    return _QUESTION.search(text) is not None or _is_short_answer(text)
+    return _QUESTION.search(text) is not None or is_short_answer(text)
 
 
-def _is_short_answer(text: str) -> bool:
+def is_short_answer(text: str) -> bool:
+    """True for "yes", "no, thanks", "that's right"."""
     return _SHORT_ANSWER.match(text.strip()) is not None and len(words_of(text)) <= 3
 
 

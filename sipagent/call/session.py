@@ -18,7 +18,7 @@ from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
 from sipagent.call.controls import ControlEvent, Controls, SendDigits
 from sipagent.call.ear import Ear, PartHeard
-from sipagent.call.endpointing import asked_by, is_farewell
+from sipagent.call.endpointing import Asked, asked_by, is_farewell
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
 from sipagent.call.ports import (
@@ -46,6 +46,7 @@ from sipagent.call.utterance import (
 )
 from sipagent.units import Pcm16, monotonic_ms
 
+_LAST_WORDS_MS = 1000
 _POLL_S = 0.005
 _GOODBYE_LIMIT_MS = 10_000
 _UNAVAILABLE = 503
@@ -239,7 +240,7 @@ class Session:
             case ev.TextHeard():
                 self._stamp("stt_final")
                 self._tape.heard(event.text, event.now_ms)
-                self._step(event)
+                self._step(replace(event, is_asked=self._is_ending_question()))
             case ev.EndScored():
                 self._stamp("eot_score")
                 self._step(event)
@@ -269,6 +270,13 @@ class Session:
             self._step(ev.AttemptFailed(utterance.attempt, monotonic_ms()))
         if utterance.is_committed and not utterance.is_cancelled():
             self._mouth.finish()
+
+    def _is_ending_question(self) -> bool:
+        """The agent is at the last words of a yes/no question."""
+        spoken = self._spoken
+        if spoken is None or not spoken.is_complete or self._mouth.left_ms > _LAST_WORDS_MS:
+            return False
+        return asked_by(spoken.prepared_text) is Asked.YES_NO
 
     def _speech_began(self, at_ms: int) -> None:
         utterance = self._spoken

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sipagent.call.endpointing import (
+    Asked,
     EndScores,
     Patience,
     commit_delay_ms,
     is_farewell,
+    is_short_answer,
     needs_score,
 )
 from sipagent.call.interruption import means_something
@@ -291,6 +293,8 @@ def _judged(turn: Turn, heard: TextHeard, rules: TurnRules, actions: list[Action
 
 
 def _means_something(turn: Turn, heard: TextHeard, rules: TurnRules) -> bool:
+    if heard.is_asked and is_short_answer(heard.text):
+        return True
     running_ms = heard.now_ms - turn.run_since_ms if turn.is_voiced else 0
     return means_something(heard.text, heard.confidence, turn.voiced_ms + running_ms, rules.backchannels)
 
@@ -305,7 +309,9 @@ def _yielded(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
 
 def _not_understood(turn: Turn, rules: TurnRules, actions: list[Action]) -> Turn:
     """A voice without words. Noise is passed over; who has interrupted or spoken at length is asked again."""
-    is_meant = turn.has_interrupted or turn.voiced_ms >= rules.meant_ms
+    is_answer = turn.patience.asked not in (Asked.NOTHING, Asked.ANYTHING)
+    meant_ms = rules.answer_ms if is_answer else rules.meant_ms
+    is_meant = turn.has_interrupted or turn.voiced_ms >= meant_ms
     if turn.agent is Agent.IDLE and is_meant and not turn.has_asked_again:
         return replace(turn, text="")
     actions.append(ForgetTurn())

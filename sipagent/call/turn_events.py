@@ -50,6 +50,8 @@ class TextHeard:
     now_ms: int
     confidence: float = 1.0
     """0..1, the engine's own."""
+    is_asked: bool = False
+    """The agent is about to end a yes/no question: "yeah" over its last words is the answer."""
 
 
 @dataclass(frozen=True, slots=True)

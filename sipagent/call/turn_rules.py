@@ -22,6 +22,8 @@ class TurnRules:
     """Failed turns in a row after which the agent says goodbye."""
     meant_ms: int = 1000
     """Voice without words that is taken for speech nobody could understand."""
+    answer_ms: int = 300
+    """The same where the agent has asked for an answer."""
     filler_after_ms: int = 1_200
     """Silence behind a commit after which "one moment" is said, at most once a turn."""
     thinking_limit_ms: int = 12_000

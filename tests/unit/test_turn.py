@@ -244,6 +244,22 @@ def test_interruption_that_nobody_understood_is_asked_for_again_once() -> None:
     assert script(ev.TextHeard(script.turn.attempt, "", 10_800)) == [ev.ForgetTurn()]
 
 
+def test_yeah_over_the_last_words_of_a_question_is_the_answer() -> None:
+    script = Script().agent_speaks()
+    script(ev.VoiceStarted(5000), ev.Tick(5160), ev.VoiceStopped(5400), ev.Tick(5580))
+    attempt = script.turn.attempt
+    done = script(ev.TextHeard(attempt, "Yeah.", 5700, 0.4, is_asked=True))
+    assert done == [ev.DropSpeech(), ev.PrepareReply(attempt, "Yeah.")]
+
+
+def test_answer_that_nobody_understood_is_asked_for_again() -> None:
+    script = Script()
+    script(ev.CallStarted(0), ev.SpeechBegan(20), ev.SpeechEnded(1000, Asked.YES_NO))
+    script.spoke(2000, 2400)
+    script(ev.TextHeard(script.turn.attempt, "", 2700))
+    assert script(ev.Tick(2400 + DELAYS.latest))[-1] == ev.Say(ev.Phrase.APOLOGY)
+
+
 def test_long_voice_without_words_is_asked_for_again() -> None:
     script = Script().greeted()
     script.spoke(2000, 3200)
