@@ -1,0 +1,453 @@
+"""The conversation as one pure machine: (talk, event, now) → (talk, actions).
+
+::
+
+    Opened ──▶ say, ask ──Heard──▶ intent ──▶ on / everywhere / operator / goodbye
+                  ▲                slots ──▶ read back ──yes──▶ next missing slot ──all──▶ next state
+                  │                question ──▶ Answer, then the open question again
+                  └── again ◀── nothing of it (retries, then no_match)
+
+Nothing is done here: the actions say what is to be done, and a talk that is thrown away has had no effect.
+An event that does not fit (a tool's late result, a key after the end) changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sipagent.flows.schema import (
+    GOODBYE,
+    NO,
+    NO_INPUT,
+    NO_MATCH,
+    OPERATOR,
+    QUESTION,
+    REPEAT,
+    VARIABLE,
+    YES,
+    Flow,
+    SlotConfig,
+    StateConfig,
+    StepConfig,
+)
+from sipagent.flows.slots import KEYED, is_read_back, least_digits, most_digits, read_back, read_slot
+from sipagent.flows.values import Refused, Said, Value
+
+_MOST_HOPS = 20
+"""States passed without listening; the check of the file finds circles before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What was understood of the caller's words."""
+
+    intent: str = ""
+    """Of those that the state expects; empty: none."""
+    slots: Mapping[str, Value] = field(default_factory=dict)
+    refused: str = ""
+    """Why what was said for the open slot cannot be."""
+
+
+# --- events ---
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The call is up; the greeting has been or is being said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    text: str
+    meaning: Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPaused:
+    """No key for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The caller says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned:
+    """``status``: of the tool's ``results``, or ``failed``."""
+
+    call_id: int
+    status: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    pass
+
+
+Event = Opened | Heard | Pressed | KeysPaused | Silent | ToolReturned | TransferFailed
+
+# --- actions ---
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Let the language model say it."""
+
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Let the language model answer freely what the caller said; what is said next asks again."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """Answered by ``ToolReturned`` with the same ``call_id``."""
+
+    call_id: int
+    name: str
+    arguments: Mapping[str, str]
+    is_safe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """After what is being said."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetOutcome:
+    name: str
+    data: Mapping[str, str]
+
+
+Action = Say | Word | Answer | CallTool | Transfer | HangUp | SetOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The whole state of one call's flow."""
+
+    state: str = ""
+    slots: Mapping[str, Value] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    asking: str = ""
+    """The slot that is asked for."""
+    to_confirm: tuple[str, ...] = ()
+    """Slots to read back; the first one has been and waits for a yes."""
+    failures: int = 0
+    """Answers in a row that were of no use."""
+    keyed: str = ""
+    calls: int = 0
+    """Tools called; the last one has this id."""
+    is_waiting: bool = False
+    """For a tool or a transfer."""
+    is_over: bool = False
+
+    @property
+    def confirming(self) -> str:
+        """The slot whose read-back waits for a yes; empty: none."""
+        return self.to_confirm[0] if self.to_confirm else ""
+
+
+def step(flow: Flow, talk: Talk, event: Event, now: datetime) -> tuple[Talk, tuple[Action, ...]]:
+    """Advance the talk. Pure.
+
+    :param now: in the flow's time zone.
+    """
+    run = _Run(flow, talk, now)
+    run.take(event)
+    return run.talk, tuple(run.actions)
+
+
+class _Run:
+    """One step under way: the talk so far, and what is to be done."""
+
+    def __init__(self, flow: Flow, talk: Talk, now: datetime) -> None:
+        self.flow = flow
+        self.talk = talk
+        self.now = now
+        self.actions: list[Action] = []
+        self.hops = 0
+
+    def take(self, event: Event) -> None:
+        talk = self.talk
+        match event:
+            case Opened():
+                self.talk = Talk(variables=dict(self.flow.variables))
+                self.enter(self.flow.start)
+            case _ if talk.is_over or not talk.state:
+                return
+            case ToolReturned(call_id, status, variables):
+                if talk.is_waiting and call_id == talk.calls:
+                    self.returned(status, variables)
+            case TransferFailed():
+                if talk.is_waiting and self.state.transfer:
+                    self.returned("failed", {})
+            case _ if talk.is_waiting:
+                return
+            case Heard(text, meaning):
+                self.heard(text, meaning)
+            case Pressed(key):
+                self.pressed(key)
+            case KeysPaused():
+                self.keys_paused()
+            case Silent():
+                self.silent()
+
+    # --- what came ---
+
+    def heard(self, text: str, meaning: Meaning) -> None:
+        self.talk = replace(self.talk, keyed="")
+        intent = meaning.intent
+        if intent in (OPERATOR, GOODBYE) and intent not in self.state.on:
+            self.enter(getattr(self.flow, intent))
+        elif intent == REPEAT and REPEAT not in self.state.on:
+            self.ask(is_again=False)
+        elif self.talk.confirming and (intent in (YES, NO) or self.talk.confirming in meaning.slots):
+            self.confirmed(intent, meaning.slots)
+        elif intent == QUESTION and self.state.answer and QUESTION not in self.state.on:
+            self.actions.append(Answer(text))
+            self.ask(is_again=True)
+        elif intent in self.state.on or intent in self.flow.everywhere:
+            self.fill(meaning.slots)
+            self.follow(self.state.on.get(intent) or self.flow.everywhere[intent])
+        elif meaning.slots:
+            self.talk = replace(self.talk, failures=0)
+            self.fill(meaning.slots)
+            self.go_on()
+        else:
+            self.not_understood(meaning.refused)
+
+    def confirmed(self, intent: str, slots: Mapping[str, Value]) -> None:
+        slot = self.talk.confirming
+        rest = self.talk.to_confirm[1:]
+        if slot in slots:
+            self.talk = replace(self.talk, to_confirm=rest)
+            self.fill(slots)
+            self.mended(slot)
+        elif intent == YES:
+            self.talk = replace(self.talk, to_confirm=rest, failures=0)
+        else:
+            kept = {name: value for name, value in self.talk.slots.items() if name != slot}
+            self.talk = replace(self.talk, slots=kept, to_confirm=rest, failures=self.talk.failures + 1)
+            if self.talk.failures > self.state.retries:
+                self.give_up()
+                return
+            self.talk = replace(self.talk, asking=slot)
+            if slot in self.state.collect:
+                self.say(self.again_of(self.flow.slots[slot]) or self.flow.slots[slot].ask)
+                return
+        self.go_on()
+
+    def mended(self, slot: str) -> None:
+        """What was mended is always read back."""
+        if slot not in self.talk.to_confirm:
+            self.talk = replace(self.talk, to_confirm=(slot, *self.talk.to_confirm))
+
+    def fill(self, slots: Mapping[str, Value]) -> None:
+        """Keep values, and remember which of them are to be read back."""
+        if not slots:
+            return
+        unsure = [n for n, v in slots.items() if is_read_back(self.flow.slots[n], v)]
+        old = [name for name in self.talk.to_confirm if name not in unsure]
+        self.talk = replace(
+            self.talk, slots={**self.talk.slots, **slots}, to_confirm=(*old, *unsure), asking=""
+        )
+
+    def pressed(self, key: str) -> None:
+        slot = self.open_slot
+        if slot is not None and slot.type in KEYED:
+            self.keyed(slot, key)
+        elif one := self.state.on.get(key) or self.flow.everywhere.get(key):
+            self.follow(one)
+        elif key == "0":
+            self.enter(self.flow.operator)
+
+    def keyed(self, slot: SlotConfig, key: str) -> None:
+        if key == "*":
+            self.talk = replace(self.talk, keyed="")
+            return
+        digits = self.talk.keyed + (key if key != "#" else "")
+        self.talk = replace(self.talk, keyed=digits)
+        if key == "#" or len(digits) >= most_digits(slot):
+            self.keys_done(slot)
+
+    def keys_paused(self) -> None:
+        slot, digits = self.open_slot, self.talk.keyed
+        if slot is None or not digits:
+            return
+        if digits == "0" and least_digits(slot) > 1:
+            self.enter(self.flow.operator)
+        elif len(digits) >= least_digits(slot):
+            self.keys_done(slot)
+
+    def keys_done(self, slot: SlotConfig) -> None:
+        digits, self.talk = self.talk.keyed, replace(self.talk, keyed="")
+        if not digits:
+            return
+        reading = read_slot(slot, Said(digits, self.now))
+        if isinstance(reading, Value):
+            self.talk = replace(self.talk, to_confirm=(), failures=0)
+            self.fill({slot.name: reading})
+            self.go_on()
+        else:
+            self.not_understood(reading.reason if isinstance(reading, Refused) else "")
+
+    def silent(self) -> None:
+        if one := self.state.on.get(NO_INPUT):
+            self.follow(one)
+        else:
+            self.ask(is_again=True)
+
+    def returned(self, status: str, variables: Mapping[str, str]) -> None:
+        known = self.flow.tools[self.state.tool].returns if self.state.tool else ()
+        told = {name: text for name, text in variables.items() if name in known}
+        self.talk = replace(self.talk, is_waiting=False, variables={**self.talk.variables, **told})
+        self.follow(self.state.on.get(status) or self.state.on["failed"])
+
+    def not_understood(self, reason: str) -> None:
+        self.talk = replace(self.talk, failures=self.talk.failures + 1)
+        if self.talk.failures > self.state.retries:
+            self.give_up()
+            return
+        if not reason and not (slot := self.open_slot) or (reason == "" and slot and not slot.again):
+            self.say(self.flow.confused)
+        self.say(reason)
+        self.ask(is_again=True)
+
+    def give_up(self) -> None:
+        if one := self.state.on.get(NO_MATCH):
+            self.follow(one)
+        else:
+            self.enter(self.flow.operator)
+
+    # --- what follows ---
+
+    def follow(self, one: StepConfig) -> None:
+        self.say(one.say)
+        if one.outcome:
+            self.outcome(one.outcome)
+        if one.forget:
+            kept = {name: value for name, value in self.talk.slots.items() if name not in one.forget}
+            left = tuple(name for name in self.talk.to_confirm if name not in one.forget)
+            self.talk = replace(self.talk, slots=kept, to_confirm=left)
+        if one.go:
+            self.enter(one.go)
+        else:
+            self.talk = replace(self.talk, failures=0)
+            self.ask(is_again=True)
+
+    def enter(self, name: str) -> None:
+        self.hops += 1
+        self.talk = replace(self.talk, state=name, asking="", failures=0, keyed="", is_waiting=False)
+        state = self.state
+        if state.outcome:
+            self.outcome(state.outcome)
+        self.say(state.say)
+        if state.word:
+            self.actions.append(Word(self.filled(state.word)))
+        if self.hops <= _MOST_HOPS:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Do what the state does, from where it stands: read back, ask, or leave."""
+        state, talk = self.state, self.talk
+        if talk.confirming and state.is_listening:
+            slot = self.flow.slots[talk.confirming]
+            self.say(self.filled(read_back(slot, talk.slots[slot.name])))
+        elif state.tool:
+            self.call_tool()
+        elif state.transfer:
+            self.talk = replace(talk, is_waiting=True)
+            self.actions.append(Transfer(self.filled(state.transfer)))
+        elif state.end:
+            self.talk = replace(talk, is_over=True)
+            self.actions.append(HangUp())
+        elif missing := [name for name in state.collect if name not in talk.slots]:
+            self.talk = replace(talk, asking=missing[0])
+            self.say(self.flow.slots[missing[0]].ask)
+        elif state.next:
+            self.enter(state.next)
+
+    def ask(self, *, is_again: bool) -> None:
+        """The open question once more."""
+        state, talk, slot = self.state, self.talk, self.open_slot
+        if talk.confirming and state.is_listening:
+            self.say(self.filled(read_back(self.flow.slots[talk.confirming], talk.slots[talk.confirming])))
+        elif slot is not None:
+            self.say((self.again_of(slot) if is_again else "") or slot.ask)
+        elif state.collect or not state.is_listening:
+            self.go_on()
+        elif text := (state.again if is_again else "") or state.say:
+            self.say(text)
+        elif state.word:
+            self.actions.append(Word(self.filled(state.word)))
+
+    def call_tool(self) -> None:
+        tool = self.flow.tools[self.state.tool]
+        slots = self.talk.slots
+        arguments = {
+            name: slots[name].value if name in slots else self.talk.variables.get(name, "")
+            for name in tool.arguments
+        }
+        self.talk = replace(self.talk, calls=self.talk.calls + 1, is_waiting=True)
+        self.actions.append(CallTool(self.talk.calls, self.state.tool, arguments, tool.safe))
+
+    def outcome(self, name: str) -> None:
+        data = {slot: value.value for slot, value in self.talk.slots.items()}
+        self.actions.append(SetOutcome(name, data))
+
+    # --- small things ---
+
+    @property
+    def state(self) -> StateConfig:
+        return self.flow.states[self.talk.state]
+
+    @property
+    def open_slot(self) -> SlotConfig | None:
+        name = self.talk.confirming or self.talk.asking
+        return self.flow.slots[name] if name else None
+
+    def again_of(self, slot: SlotConfig) -> str:
+        return slot.again
+
+    def say(self, text: str) -> None:
+        if text:
+            self.actions.append(Say(self.filled(text)))
+
+    def filled(self, text: str) -> str:
+        return filled(text, self.talk, self.now)
+
+
+def filled(text: str, talk: Talk, now: datetime) -> str:
+    """The text with its variables: slots as they are spoken, then the flow's variables and the clock."""
+
+    def value(name: str) -> str:
+        if name in talk.slots:
+            return talk.slots[name].spoken
+        if name in talk.variables:
+            return talk.variables[name]
+        return {"today": f"{now:%A, %B} {now.day}", "now": f"{now:%H:%M}"}.get(name, "")
+
+    return VARIABLE.sub(lambda match: value(match[1]), text)
