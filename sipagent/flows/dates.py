@@ -58,6 +58,11 @@ _ORDINAL_ONLY = re.compile(
     rf"{'|'.join(_ORDINALS)})\b(?!\s+(?:one|time|thing|of))"
 )  # fmt: skip
 
+_WEEKDAY_AND_DAY = re.compile(
+    rf"\b(?P<weekday>{'|'.join(sorted(_DAY_NAMES, key=len, reverse=True))}),?\s+(?:the\s+)?"
+    rf"(?:\d{{1,2}}(?:st|nd|rd|th)|(?:twenty|thirty)[ -]?(?:{'|'.join(_ORDINALS)})|{'|'.join(_ORDINALS)})\b"
+)
+
 
 def read_date(said: Said, *, is_past: bool) -> Reading:
     """The day that is meant, which exists and lies on the right side of today."""
@@ -108,7 +113,7 @@ def _relative(text: str, today: date, _is_past: bool) -> date | None:
 
 
 def _weekday(text: str, today: date, is_past: bool) -> date | None:
-    if _MONTH_DAY.search(text) or _DAY_MONTH.search(text):
+    if _MONTH_DAY.search(text) or _DAY_MONTH.search(text) or _WEEKDAY_AND_DAY.search(text):
         return None  # "Tuesday the third of March": the date says more
     matches = list(_WEEKDAY.finditer(text))
     if not matches:
@@ -125,9 +130,10 @@ def _weekday(text: str, today: date, is_past: bool) -> date | None:
 
 
 def _full(text: str, today: date, is_past: bool) -> date | Refused | None:
-    match = _MONTH_DAY.search(text) or _DAY_MONTH.search(text)
-    if match is None:
+    matches = [match for pattern in (_DAY_MONTH, _MONTH_DAY) if (match := pattern.search(text))]
+    if not matches:
         return None
+    match = max(matches, key=lambda one: one.end() - one.start())
     day, month = (
         _number(match["day"]),
         next(n for n, name in enumerate(MONTHS, 1) if name.startswith(match["month"][:3])),
@@ -159,13 +165,16 @@ def _day_of_month(text: str, today: date, is_past: bool) -> date | Refused | Non
     if match is None:
         return None
     day = _number(match["day"])
+    named = _WEEKDAY_AND_DAY.search(text)
+    weekday = _DAY_NAMES[named["weekday"]] if named else None
     month, year = today.month, today.year
-    for _ in range(12):
+    for _ in range(24):
         try:
             found = date(year, month, day)
         except ValueError:
             found = None
-        if found is not None and (found <= today if is_past else found >= today):
+        is_right = found is not None and (found <= today if is_past else found >= today)
+        if found is not None and is_right and weekday in (None, found.weekday()):
             return found
         month += -1 if is_past else 1
         year, month = (year - 1, 12) if month < 1 else (year + 1, 1) if month > 12 else (year, month)

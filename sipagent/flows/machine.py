@@ -235,7 +235,10 @@ class _Run:
         elif meaning.slots:
             self.talk = replace(self.talk, failures=0)
             self.fill(meaning.slots)
+            said = len(self.actions)
             self.go_on()
+            if len(self.actions) == said:
+                self.ask(is_again=False)
         else:
             self.not_understood(meaning.refused)
 

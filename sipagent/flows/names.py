@@ -49,7 +49,8 @@ def read_name(said: Said) -> Reading:
 
 def _said_name(text: str, *, is_asked: bool) -> str:
     cut = re.split(r"\b(?:spell(?:ed|t)?|that's (?=[A-Za-z]\b)|with (?:a|an|two) )", text, flags=re.I)[0]
-    if match := _SPEAKING.search(cut):
+    match = _SPEAKING.search(cut)
+    if match and match["name"].split()[0].lower() not in _STOPS:
         return _titled(match["name"].split())
     match = _INTRODUCED.search(cut)
     if match and (is_asked or _FIRM.search(match[0])):
@@ -71,7 +72,7 @@ def _leading_name(text: str) -> str:
                 break
             continue
         low = word.lower().replace("’", "'")
-        if low in _STOPS or len(word) == 1 or re.fullmatch(r"(?:[A-Za-z]-){1,}[A-Za-z]", word):
+        if low in _STOPS or len(word) == 1 or re.match(r"[A-Za-z]-", word):
             if words or low not in (
                 "the",
                 "it",

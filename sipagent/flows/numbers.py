@@ -19,6 +19,7 @@ _TIMES = {"double": 2, "triple": 3, "treble": 3}
 _MISHEARD = {"for": "4", "to": "2", "too": "2", "ate": "8", "won": "1", "tree": "3", "sex": "6", "owe": "0"}
 """What a digit may be taken for in the middle of others."""
 _BETWEEN = frozenset(("um", "uh", "er", "dash", "then", "and", "hyphen", "space", "area", "code", "that's"))
+_GROUP_STARTS = (0, 3, 6)
 DIGIT_WORDS = "zero one two three four five six seven eight nine".split()
 
 
@@ -127,13 +128,13 @@ def _mended(before: str, digits: str, *, is_tail: bool) -> str:
     if is_tail:
         return before[:-size] + digits
     costs = [
-        (sum(a != b for a, b in zip(before[at : at + size], digits, strict=True)), -at)
+        (sum(a != b for a, b in zip(before[at : at + size], digits, strict=True)), at not in _GROUP_STARTS, at)
         for at in range(len(before) - size + 1)
     ]
-    cost, at = min(costs)
-    if cost == size or cost == 0:
+    cost, _, at = min((one for one in costs if one[0]), default=(size, False, len(before) - size))
+    if cost == size:
         return before[:-size] + digits
-    return before[:-at] + digits + before[-at + size :] if at else digits + before[size:]
+    return before[:at] + digits + before[at + size :]
 
 
 def read_digits(said: Said, *, least: int, most: int) -> Reading:

@@ -9,6 +9,8 @@ from sipagent.flows.numbers import dictated, spoken_digits
 from sipagent.flows.values import Reading, Refused, Said, Value
 
 LEAST_DIGITS, MOST_DIGITS = 7, 15
+_LEAST_HEARD = 3
+"""Fewer are no number: "I don't have one"."""
 _PLUS = re.compile(r"^\D*(?:\+|plus\b)", re.IGNORECASE)
 _POSSIBLE = (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 
@@ -19,7 +21,7 @@ def read_phone(said: Said, *, region: str) -> Reading:
     The value is E.164, or the bare digits of a number without an area code.
     """
     digits = dictated(said, least=LEAST_DIGITS, most=MOST_DIGITS)
-    if not digits:
+    if len(digits) < _LEAST_HEARD:
         return None
     if len(digits) < LEAST_DIGITS and not said.is_asked:
         return None

@@ -20,12 +20,12 @@ _LEAST_LETTERS = 2
 
 def spelt(text: str) -> str:
     """The longest run of dictated letters, lower case; empty where nothing is spelt."""
-    text = _AS_IN.sub(lambda match: _agreed(match), text)
-    words = re.findall(r"[A-Za-z]+|['’]", text.replace("-", " "))
+    text = _AS_IN.sub(_agreed, text)
+    words = re.findall(r"[A-Za-z]+(?:['’][a-z]+)?", text.replace("-", " "))
     runs, run, is_double = [""], "", False
     for at, word in enumerate(words):
         low = word.lower()
-        if low in ("double", "capital", "apostrophe") and run + low != "":
+        if low in ("double", "capital", "apostrophe"):
             is_double = low == "double"
             continue
         letter = _letter(words, at, is_inside=bool(run))

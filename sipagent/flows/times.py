@@ -21,7 +21,7 @@ _HALF_HOUR = re.compile(rf"\bhalf (?P<hour>{_HOUR})\b\s*{_HALF}?")
 _WORDS = re.compile(rf"\b(?P<hour>{_HOUR}|\d{{1,2}})[ -](?P<minute>{_MINUTE})\b\s*{_HALF}?")
 _RUN = re.compile(rf"\b(?P<hour>1[0-2]|0?[1-9])(?P<minute>[0-5]\d)\b(?!/)\s*{_HALF}?")
 _HOUR_ONLY = re.compile(
-    rf"(?P<at>\b(?:at|around|about|by|after|before|for)\s+)?\b(?P<hour>{_HOUR}|\d{{1,2}})\b"
+    rf"(?P<at>\b(?:at|around|about|by|after|before|for)\s+)?(?<![:.\d])\b(?P<hour>{_HOUR}|\d{{1,2}})(?=\b|[ap]\.?m)"
     rf"(?!\s*(?:/|st\b|nd\b|rd\b|th\b|days?\b|weeks?\b|months?\b|people|persons))"
     rf"\s*(?P<sharp>o'? ?clock|sharp)?\s*{_HALF}?"
 )

@@ -56,12 +56,11 @@ _REPEAT = re.compile(
     r"could you repeat|can you repeat|please repeat)\b",
     re.I,
 )
-_QUESTION = re.compile(
+_ASKING = re.compile(
     r"^(?:(?:hi|hello|hey|so|and|but|ok|okay|well|um|uh|oh|wait|actually|sorry|by the way|before that|"
     r"just|quick question|one question|great|yes|yeah|no|hang on|hold on|excuse me|first|one more thing)[,.! ]+)*"
     r"(?:what|when|where|who|whose|which|why|how|is|are|am|do|does|did|can|could|would|will|may|should|have|"
-    r"has|was|were)\b(?!'t worry)|\?\s*$|\b(?:do you know|tell me|wondering|i was going to ask|wanted to ask|"
-    r"i have a question)\b",
+    r"has|was|were)\b|\b(?:do you know|tell me|wondering|i was going to ask|wanted to ask|i have a question)\b",
     re.I,
 )
 _OFFER = re.compile(
@@ -76,7 +75,7 @@ _DEAD = re.compile(r"^[\W_]*$")
 
 def is_question(text: str) -> bool:
     """The caller asks something."""
-    return _QUESTION.search(text.strip().replace("’", "'")) is not None
+    return text.rstrip().endswith("?") or _ASKING.search(text.strip().replace("’", "'")) is not None
 
 
 def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
@@ -90,14 +89,14 @@ def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime
         intent = ""  # "…, thanks, bye" behind something that is wanted
     if intent:
         return Meaning(intent)
-    is_aside = is_question(text) and not _OFFER.search(text)
+    is_aside = _ASKING.search(text) is not None and not _OFFER.search(text)
     answer = yes_or_no(text) if expected.takes_yes_no else None
     slots, refused = slots_in(expected, text, now)
     if expected.before is not None:
         return _about_read_back(expected, answer, slots, refused, hits, is_aside=is_aside)
     open_slot = expected.open_slot
     passing = [hit for hit in hits if hit in expected.passing]
-    if open_slot is not None and not (is_aside and (hits or open_slot.name not in slots or not refused)):
+    if open_slot is not None and not is_aside:
         if open_slot.name in slots and not (passing and is_question(text)):
             own = [hit for hit in hits if hit not in expected.passing]
             return Meaning(own[0] if len(own) == 1 else "", slots)
@@ -111,7 +110,7 @@ def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime
         return Meaning(answer, slots)
     if NO_ELSE in expected.intents and is_nothing_else(text):
         return Meaning(NO_ELSE)
-    if slots and not is_aside:
+    if slots and not is_aside and not (open_slot is None and expected.intents):
         return Meaning("", slots)
     return None
 
@@ -206,13 +205,15 @@ class Understanding:
         if label in expected.intents:
             return Meaning(label, {} if label in expected.passing else slots)
         open_slot = expected.open_slot
-        if open_slot is not None and not is_question(text):
+        if open_slot is None and slots:
+            return Meaning("", slots)
+        if open_slot is not None and (open_slot.name in slots or not is_question(text)):
             value = slots.get(open_slot.name) or self._extracted(open_slot, text, cancelled)
             if value is not None:
                 return Meaning("", {**slots, open_slot.name: value})
         if expected.may_answer and (is_question(text) or (open_slot is None and len(tokens_of(text)) > 3)):
             return Meaning(QUESTION)
-        return Meaning("", slots if open_slot is None else {}, refused)
+        return Meaning("", slots if open_slot is None else {}, refused)  # the open one was not told
 
     def _label(self, expected: Expected, text: str, cancelled: Cancelled) -> str:
         """The intent that the model chooses; of several that keywords hit, one of these."""

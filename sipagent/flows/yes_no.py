@@ -4,29 +4,37 @@ import re
 
 from sipagent.flows.schema import NO, YES
 
-_YES = re.compile(
-    r"^(?:(?:oh|um|uh|er|well|and|so|ah|okay|ok|hi)[,. ]+)*(?:"
-    r"yes|yeah|yep|yup|ya|yah|yea|sure|correct|right|exactly|absolutely|definitely|certainly|indeed|"
-    r"of course|please do|go ahead|that's (?:right|correct|it|fine|me|good|perfect|great|okay|true|the one)|"
-    r"that is (?:right|correct|fine)|that(?: would|'d| will|'ll)? (?:be (?:fine|great|good|perfect|lovely|ok|okay)|work"
-    r"s?)|sounds (?:good|great|right|fine|perfect)|it is|it's (?:right|correct|fine|good|okay)|i (?:do|am|will|can|did|"
-    r"was|would|have|could|should|think so|guess so|suppose so|believe so)|you (?:bet|got it)|mm-?hm+|"
-    r"uh-?huh|perfect|fine|great|alright|all right|ok|okay|works for me|affirmative|i'll be there|"
-    r"that works|spot on|you've got it|i confirm|confirm(?:ed)?|by all means|why not|looks good|"
-    r"(?:i )?(?:can|could|will) (?:make|do) (?:it|that)|si|ja)\b",
-    re.I,
-)
-_NO = re.compile(
-    r"^(?:(?:oh|um|uh|er|well|and|so|ah|okay|ok|yeah|actually|sorry|i'm sorry|hi)[,. ]+)*(?:"
-    r"no\b(?! (?:problem|worries|doubt))|nope|nah|naw|not (?:really|quite|yet|at all|exactly|right|correct|today|anymore)|"
-    r"wrong|incorrect|negative|never|absolutely not|of course not|definitely not|certainly not|"
-    r"that's (?:not|wrong|incorrect)|that is (?:not|wrong)|that isn't|it's (?:not|wrong)|it isn't|"
-    r"i (?:don't|do not|didn't|did not|can't|cannot|won't|would not|wouldn't|am not|haven't|wasn't|"
-    r"couldn't|think not|don't think so)|i'm (?:not|good|afraid not)|i'd rather not|don't|"
-    r"(?:sorry,? )?(?:that )?(?:doesn't|does not|won't) work|uh-?uh|please don't|hm+ no)\b",
-    re.I,
-)
+_WEAK_WORDS = 5
+"""A sentence that only begins with "sure" or "I can't" is an answer if it is no longer than this."""
+_LEAD = r"^(?:(?:oh|um|uh|er|well|and|so|ah|okay|ok|hi|hm+|sorry|i'm sorry|actually)[,. ]+)*"
 _NOT_MEANT = re.compile(r"^(?:no problem|no worries|not a problem|no doubt)\b", re.I)
+_NO = re.compile(
+    _LEAD + r"(?:yeah,? )?(?:no|nope|nah|naw|negative|never|absolutely not|of course not|definitely not|"
+    r"certainly not|not (?:really|quite|yet|at all|exactly|right|correct)|i'm afraid not|incorrect|uh-uh|"
+    r"that's (?:not (?:right|correct|it)|wrong|incorrect)|that is (?:not (?:right|correct)|wrong))\b",
+    re.I,
+)
+_YES = re.compile(
+    _LEAD + r"(?:yes|yeah|yep|yup|yea|ya|yah|of course|absolutely|definitely|certainly|exactly|indeed|correct|"
+    r"affirmative|mm-?hm+|uh-?huh|that's (?:right|correct|me|it|true|fine)|that is (?:right|correct)|"
+    r"you bet|please do|by all means)\b",
+    re.I,
+)
+_WEAK_NO = re.compile(
+    _LEAD + r"(?:wrong|don't|please don't|i'd rather not|it's not|it isn't|that isn't|(?:that )?(?:doesn't|does not|"
+    r"won't) work|i (?:don't|do not|didn't|can't|cannot|won't|wouldn't|am not|haven't|couldn't|think not)|"
+    r"i'm not)\b",
+    re.I,
+)
+_WEAK_YES = re.compile(
+    _LEAD + r"(?:sure|right|go ahead|okay|ok|alright|all right|fine|perfect|great|lovely|excellent|"
+    r"sounds (?:good|great|right|fine|perfect)|it is|it's (?:right|correct|fine|good|okay)|it was|why not|"
+    r"i (?:do|am|will|can|did|have|think so|guess so|suppose so|believe so|confirm)|works for me|"
+    r"that (?:works|would work|sounds (?:good|great|fine|perfect)|(?:would|will) be (?:fine|great|good|perfect|"
+    r"lovely|ok|okay))|that'(?:d|ll) be (?:fine|great|good|perfect|lovely)|that's (?:good|perfect|great|okay)|"
+    r"speaking|this is (?:she|he|her|him|me)|you got it|spot on|looks good|confirm(?:ed)?)\b",
+    re.I,
+)
 _END_NO = re.compile(
     r"\b(?:that's (?:all|it|everything)|nothing(?: else)?|i'm (?:all )?(?:good|set|done))\b", re.I
 )
@@ -37,9 +45,10 @@ def yes_or_no(text: str) -> str | None:
     words = text.strip().replace("’", "'")
     if _NOT_MEANT.match(words):
         return YES
-    if _NO.match(words):
+    is_short = len(words.split()) <= _WEAK_WORDS
+    if _NO.match(words) or (is_short and _WEAK_NO.match(words)):
         return NO
-    if _YES.match(words):
+    if _YES.match(words) or (is_short and _WEAK_YES.match(words)):
         return YES
     return None
 
