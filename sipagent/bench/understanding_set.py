@@ -10,8 +10,8 @@ from sipagent.config.walk import Unusable, Walker
 from sipagent.errors import ConfigError
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.load import load_flow
-from sipagent.flows.machine import Meaning, Talk
 from sipagent.flows.schema import Flow
+from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.values import Value
 
 SET_DIR = Path(__file__).resolve().parents[2] / "tests" / "golden" / "flows"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.ear import HearingEngines
+from sipagent.call.flow_talk import FlowParts
 from sipagent.call.tape import TapePlan
 from sipagent.call.turn import Phrase, TurnRules
 from sipagent.call.utterance import SpeakingEngines
@@ -24,6 +25,8 @@ class SessionParts:
     limits: SamplingLimits
     tape: TapePlan | None = None
     """How the call is recorded; None: not."""
+    flow: FlowParts | None = None
+    """What guides the conversation; None: the language model alone."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
 

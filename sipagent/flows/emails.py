@@ -14,7 +14,8 @@ _MARKS = (
     (r"\s*\bplus\b\s*", "+"),
 )
 _LEAD = re.compile(
-    r"^.*?\b(?:e-?mail(?: address)?(?:'s| is)|address(?:'s| is)|it's|it is|that's|that is|send it to|is)\b[,: ]*",
+    r"^.*?\b(?:e-?mail(?: address)?(?:'s| is)|address(?:'s| is)|it's|it is|that's|that is|send it to|"
+    r"is)\b[,: ]*",
     re.I,
 )
 _KNOWN = {

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sipagent.flows.machine import Talk
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
+from sipagent.flows.talk import Talk
 from sipagent.flows.values import Value
 
 _SPECIAL = (YES, NO, QUESTION, GOODBYE, OPERATOR, REPEAT)

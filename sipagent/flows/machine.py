@@ -12,7 +12,7 @@ An event that does not fit (a tool's late result, a key after the end) changes n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sipagent.flows.schema import (
@@ -29,145 +29,33 @@ from sipagent.flows.schema import (
     SlotConfig,
     StateConfig,
     StepConfig,
+    texts_of,
 )
 from sipagent.flows.slots import KEYED, is_read_back, least_digits, most_digits, read_back, read_slot
+from sipagent.flows.talk import (
+    Action,
+    Answer,
+    CallTool,
+    Event,
+    HangUp,
+    Heard,
+    KeysPaused,
+    Meaning,
+    Opened,
+    Pressed,
+    Say,
+    SetOutcome,
+    Silent,
+    Talk,
+    ToolReturned,
+    Transfer,
+    TransferFailed,
+    Word,
+)
 from sipagent.flows.values import Refused, Said, Value
 
 _MOST_HOPS = 20
 """States passed without listening; the check of the file finds circles before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What was understood of the caller's words."""
-
-    intent: str = ""
-    """Of those that the state expects; empty: none."""
-    slots: Mapping[str, Value] = field(default_factory=dict)
-    refused: str = ""
-    """Why what was said for the open slot cannot be."""
-
-
-# --- events ---
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The call is up; the greeting has been or is being said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    text: str
-    meaning: Meaning
-
-
-@dataclass(frozen=True, slots=True)
-class Pressed:
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeysPaused:
-    """No key for a while."""
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """The caller says nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolReturned:
-    """``status``: of the tool's ``results``, or ``failed``."""
-
-    call_id: int
-    status: str
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TransferFailed:
-    pass
-
-
-Event = Opened | Heard | Pressed | KeysPaused | Silent | ToolReturned | TransferFailed
-
-# --- actions ---
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """Let the language model say it."""
-
-    instruction: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Let the language model answer freely what the caller said; what is said next asks again."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class CallTool:
-    """Answered by ``ToolReturned`` with the same ``call_id``."""
-
-    call_id: int
-    name: str
-    arguments: Mapping[str, str]
-    is_safe: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """After what is being said."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetOutcome:
-    name: str
-    data: Mapping[str, str]
-
-
-Action = Say | Word | Answer | CallTool | Transfer | HangUp | SetOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """The whole state of one call's flow."""
-
-    state: str = ""
-    slots: Mapping[str, Value] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    asking: str = ""
-    """The slot that is asked for."""
-    to_confirm: tuple[str, ...] = ()
-    """Slots to read back; the first one has been and waits for a yes."""
-    failures: int = 0
-    """Answers in a row that were of no use."""
-    keyed: str = ""
-    calls: int = 0
-    """Tools called; the last one has this id."""
-    is_waiting: bool = False
-    """For a tool or a transfer."""
-    is_over: bool = False
-
-    @property
-    def confirming(self) -> str:
-        """The slot whose read-back waits for a yes; empty: none."""
-        return self.to_confirm[0] if self.to_confirm else ""
 
 
 def step(flow: Flow, talk: Talk, event: Event, now: datetime) -> tuple[Talk, tuple[Action, ...]]:
@@ -334,7 +222,7 @@ class _Run:
         if self.talk.failures > self.state.retries:
             self.give_up()
             return
-        if not reason and not (slot := self.open_slot) or (reason == "" and slot and not slot.again):
+        if (not reason and not (slot := self.open_slot)) or (reason == "" and slot and not slot.again):
             self.say(self.flow.confused)
         self.say(reason)
         self.ask(is_again=True)
@@ -454,3 +342,14 @@ def filled(text: str, talk: Talk, now: datetime) -> str:
         return {"today": f"{now:%A, %B} {now.day}", "now": f"{now:%H:%M}"}.get(name, "")
 
     return VARIABLE.sub(lambda match: value(match[1]), text)
+
+
+def fixed_texts(flow: Flow, greeting: str) -> list[str]:
+    """What may be said word for word in every call, for the voice to prepare: texts without variables, and
+    the opening."""
+    _, opening = step(flow, Talk(), Opened(), datetime.min)
+    opened = " ".join([greeting, *(one.text for one in opening if isinstance(one, Say))]).strip()
+    texts = [opened, flow.confused, *(slot.ask for slot in flow.slots.values())]
+    for state in flow.states.values():
+        texts += [text for field_name, text in texts_of(state) if field_name != "word"]
+    return [text for text in dict.fromkeys(texts) if text and not VARIABLE.search(text)]

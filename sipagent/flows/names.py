@@ -18,15 +18,22 @@ _FIRM = re.compile(
     r"\b(?:name(?:'s| is|s)|i'm called|call me|under the name|(?:put|book) (?:it|me) (?:down )?under)\b", re.I
 )
 _STOPS = frozenset(
-    "a an the i you he she we they it is are was were am be been do does did have has had can could will would "
-    "should may might must my your his her our their this that these those here there what when where why who "
-    "how which not no yes yeah yep and or but if so because to of for from with at on in by about as please "
-    "thanks thank speaking calling like want need book appointment sorry okay ok sure well just really hello "
-    "hi hey um uh er looking trying wondering interested late early busy new patient first last name spelled "
-    "spelt going coming fine good great right correct one two three today tomorrow monday tuesday wednesday "
-    "thursday friday saturday sunday morning afternoon time number phone email why tell course question "
-    "sick ill afraid married full that's it's i'm don't can't won't i'd i'll".split()
+    re.findall(
+        r"\S+",
+        """
+    a an the i you he she we they it is are was were am be been do does did have has had can could
+    will would should may might must my your his her our their this that these those here there what
+    when where why who how which not no yes yeah yep and or but if so because to of for from with at
+    on in by about as please thanks thank speaking calling like want need book appointment sorry
+    okay ok sure well just really hello hi hey um uh er looking trying wondering interested late
+    early busy new patient first last name spelled spelt going coming fine good great right correct
+    one two three today tomorrow monday tuesday wednesday thursday friday saturday sunday morning
+    afternoon time number phone email why tell course question sick ill afraid married full that's
+    it's i'm don't can't won't i'd i'll
+    """,
+    )
 )
+"""Words that no name begins with or goes on with."""
 _MOST_WORDS = 4
 
 

@@ -5,14 +5,36 @@ from sipagent.flows.values import Reading, Refused, Said, Value, repaired, token
 ONES = {
     word: number
     for number, words in enumerate(
-        "zero oh o nought,one,two,three,four,five,six,seven,eight,nine niner,ten,eleven,twelve,thirteen,"
-        "fourteen,fifteen,sixteen,seventeen,eighteen,nineteen".split(",")
+        [
+            "zero oh o nought",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine niner",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+        ]
     )
     for word in words.split()
 }
 TENS = {
     word: 10 * number
-    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+    for number, word in enumerate(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
+    )
 }
 _LARGE = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
@@ -20,21 +42,19 @@ _MISHEARD = {"for": "4", "to": "2", "too": "2", "ate": "8", "won": "1", "tree": 
 """What a digit may be taken for in the middle of others."""
 _BETWEEN = frozenset(("um", "uh", "er", "dash", "then", "and", "hyphen", "space", "area", "code", "that's"))
 _GROUP_STARTS = (0, 3, 6)
-DIGIT_WORDS = "zero one two three four five six seven eight nine".split()
+DIGIT_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def digits_in(text: str) -> str:
     """The longest run of dictated digits; empty where there is none."""
-    runs, run, is_broken = [""], "", 0
+    runs, run = [""], ""
     tokens = tokens_of(text)
     at = 0
     while at < len(tokens):
         digits, used = _digits_at(tokens, at, is_inside=bool(run))
         if digits:
-            run, is_broken = run + digits, 0
-        elif run and tokens[at] in _BETWEEN:
-            is_broken = 0
-        else:
+            run += digits
+        elif not (run and tokens[at] in _BETWEEN):
             runs.append(run)
             run = ""
         at += used
@@ -128,7 +148,11 @@ def _mended(before: str, digits: str, *, is_tail: bool) -> str:
     if is_tail:
         return before[:-size] + digits
     costs = [
-        (sum(a != b for a, b in zip(before[at : at + size], digits, strict=True)), at not in _GROUP_STARTS, at)
+        (
+            sum(a != b for a, b in zip(before[at : at + size], digits, strict=True)),
+            at not in _GROUP_STARTS,
+            at,
+        )
         for at in range(len(before) - size + 1)
     ]
     cost, _, at = min((one for one in costs if one[0]), default=(size, False, len(before) - size))

@@ -22,7 +22,8 @@ _READ_BACKS = {
     "name": "{value}. Is that right?",
 }
 _TEXT_LEAD = re.compile(
-    r"^(?:it's|it is|that's|i think|because|i would say|i'd say|the reason is|i guess|it's about|about)\b[, ]*",
+    r"^(?:it's|it is|that's|i think|because|i would say|i'd say|the reason is|i guess|it's about|"
+    r"about)\b[, ]*",
     re.I,
 )
 

@@ -13,7 +13,9 @@ _SURE_SOUNDS = frozenset(
     ("bee", "cee", "dee", "eff", "gee", "aitch", "jay", "kay", "ess", "tee", "vee", "zee")
 )
 _AS_IN = re.compile(
-    r"\b(?P<letter>[a-z]{1,5})[,.]?\s+(?:as in|is in|for|like in|like|as an)\s+(?P<word>[a-z]{2,12})\b", re.I
+    r"(?<!['’\w])(?P<letter>[a-z]{1,5})[,.]?\s+(?:as in|is in|as an|like in|(?<=[b-hj-z] )for)\s+"
+    r"(?P<word>[a-z]{2,12})\b",
+    re.I,
 )
 _LEAST_LETTERS = 2
 

@@ -21,7 +21,8 @@ _HALF_HOUR = re.compile(rf"\bhalf (?P<hour>{_HOUR})\b\s*{_HALF}?")
 _WORDS = re.compile(rf"\b(?P<hour>{_HOUR}|\d{{1,2}})[ -](?P<minute>{_MINUTE})\b\s*{_HALF}?")
 _RUN = re.compile(rf"\b(?P<hour>1[0-2]|0?[1-9])(?P<minute>[0-5]\d)\b(?!/)\s*{_HALF}?")
 _HOUR_ONLY = re.compile(
-    rf"(?P<at>\b(?:at|around|about|by|after|before|for)\s+)?(?<![:.\d])\b(?P<hour>{_HOUR}|\d{{1,2}})(?=\b|[ap]\.?m)"
+    rf"(?P<at>\b(?:at|around|about|by|after|before|for)\s+)?(?<![:.\d])\b(?P<hour>{_HOUR}|"
+    rf"\d{{1,2}})(?=\b|[ap]\.?m)"
     rf"(?!\s*(?:/|st\b|nd\b|rd\b|th\b|days?\b|weeks?\b|months?\b|people|persons))"
     rf"\s*(?P<sharp>o'? ?clock|sharp)?\s*{_HALF}?"
 )
@@ -65,7 +66,7 @@ def _hour_only(text: str, *, is_asked: bool) -> Reading:
 def _timed(hour: int, minute: int, half: str | None, text: str) -> Reading:
     """Bring morning and afternoon in; :func:`_value` checks."""
     part = half or next((word for word in ("morning", "afternoon", "evening", "tonight") if word in text), "")
-    is_morning = part.startswith("a") and "m" in part[:4] and "after" not in part or "morning" in part
+    is_morning = (part.startswith("a") and "m" in part[:4] and "after" not in part) or "morning" in part
     is_later = part.startswith("p") or any(word in part for word in ("afternoon", "evening", "night"))
     if hour == 0 and minute:
         hour = 12

@@ -15,17 +15,18 @@ from functools import lru_cache
 
 from sipagent.brain.types import Reader
 from sipagent.flows.expected import Expected
-from sipagent.flows.machine import Meaning
 from sipagent.flows.names import read_name
 from sipagent.flows.primer import OTHER, label_grammar, name_grammar, name_text, option_text, wants_text
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
 from sipagent.flows.slots import read_slot
+from sipagent.flows.talk import Meaning
 from sipagent.flows.values import Refused, Said, Value, tokens_of
 from sipagent.flows.yes_no import is_nothing_else, yes_or_no
 from sipagent.speech.types import Cancelled
 
 _SOMEBODY = (
-    r"(?:(?:a|an|the|some|your|my|another|any) )?(?:\w+ )?(?:person|human(?: being)?|agent|operator|representative|"
+    r"(?:(?:a|an|the|some|your|my|another|any) )?(?:\w+ )?(?:person|human(?: being)?|agent|operator|"
+    r"representative|"
     r"receptionist|somebody|someone|people|staff|manager|secretary|assistant|customer service|front desk|"
     r"real one|anybody|anyone)"
 )
@@ -34,15 +35,20 @@ _OPERATOR = re.compile(
     rf"\b(?:connect|transfer|put|get|give|pass|switch|send|patch|hand)\b(?: me| this call| us)?"
     rf"(?: (?:over|through|on|back))*(?: to| with| on)? {_SOMEBODY}\b|"
     r"\b(?:a )?(?:real|actual|live|human|proper) (?:person|human|being|agent|somebody|someone)\b|"
-    rf"\b(?:i )?(?:want|need|get|would like|prefer)(?: to (?:have|get))? (?:a |an )?(?:human|person|agent|operator|representative)\b|"
-    r"^(?:(?:um|uh|please|just|an|a|the|hi|hello|sorry)[,. ]+)*(?:operator|agent|representative|human|person|reception|"
+    rf"\b(?:i )?(?:want|need|get|would like|prefer)(?: to (?:have|get))? (?:a |an )?(?:human|person|"
+    rf"agent|operator|representative)\b|"
+    r"^(?:(?:um|uh|please|just|an|a|the|hi|hello|sorry)[,. ]+)*(?:operator|agent|representative|human|"
+    r"person|reception|"
     r"receptionist|somebody|someone|customer service)\b[,. ]*(?:please)?[.!?]*$|"
-    r"\b(?:not|don't want(?: to)?|instead of|rather than|hate|stop)\b[^.?!]{0,30}\b(?:robot|machine|bot|computer|recording|automated)\b|"
-    r"\bis there (?:a|any)(?:body|one|n actual person| person| human)(?: \w+)? (?:i can|there|to) (?:talk|speak)\b",
+    r"\b(?:not|don't want(?: to)?|instead of|rather than|hate|stop)\b[^.?!]{0,30}\b(?:robot|machine|bot|"
+    r"computer|recording|automated)\b|"
+    r"\bis there (?:a|any)(?:body|one|n actual person| person| human)(?: \w+)? (?:i can|there|"
+    r"to) (?:talk|speak)\b",
     re.I,
 )
 _GOODBYE = re.compile(
-    r"\b(?:good ?bye|bye(?:[- ]?bye)?|have a (?:good|nice|great|lovely) (?:day|one|evening|weekend|afternoon)|"
+    r"\b(?:good ?bye|bye(?:[- ]?bye)?|have a (?:good|nice|great|lovely) (?:day|one|evening|weekend|"
+    r"afternoon)|"
     r"see you(?: later| then| soon)?(?=[.!]|$)|talk to you later|take care(?=[.!]|$)|hang up|end the call|"
     r"that's (?:all|it|everything)(?: i needed)?[,. ]+(?:thanks|thank you)(?:.{0,12})?[.!]?$|cheers)\b",
     re.I,
@@ -51,21 +57,26 @@ _REPEAT = re.compile(
     r"^(?:(?:sorry|um|uh|oh|wait|hang on|i'm sorry)[,. ]*)*(?:pardon(?: me)?|what(?: was that| did you say)?|"
     r"sorry|excuse me|huh|come again|hello|are you there)\W*$|"
     r"\b(?:say (?:that|it) again|repeat (?:that|the question|it|yourself|what)|come again|one more time|"
-    r"what (?:was that|did you (?:just )?(?:say|ask))|what was the question|(?:can't|couldn't|didn't|did not|can "
-    r"not|cannot|hardly) (?:quite )?(?:hear|catch|understand|get) (?:you|that|what)|you(?:'re| are) breaking up|"
+    r"what (?:was that|did you (?:just )?(?:say|ask))|what was the question|(?:can't|couldn't|didn't|"
+    r"did not|can "
+    r"not|cannot|hardly) (?:quite )?(?:hear|catch|understand|get) (?:you|that|what)|you(?:'re|"
+    r" are) breaking up|"
     r"could you repeat|can you repeat|please repeat)\b",
     re.I,
 )
 _ASKING = re.compile(
     r"^(?:(?:hi|hello|hey|so|and|but|ok|okay|well|um|uh|oh|wait|actually|sorry|by the way|before that|"
-    r"just|quick question|one question|great|yes|yeah|no|hang on|hold on|excuse me|first|one more thing)[,.! ]+)*"
+    r"just|quick question|one question|great|yes|yeah|no|hang on|hold on|excuse me|first|"
+    r"one more thing)[,.! ]+)*"
     r"(?:what|when|where|who|whose|which|why|how|is|are|am|do|does|did|can|could|would|will|may|should|have|"
-    r"has|was|were)\b|\b(?:do you know|tell me|wondering|i was going to ask|wanted to ask|i have a question)\b",
+    r"has|was|were)\b|\b(?:do you know|tell me|wondering|i was going to ask|wanted to ask|"
+    r"i have a question)\b",
     re.I,
 )
 _OFFER = re.compile(
     r"\b(?:how about|what about|can (?:i|we)|could (?:i|we)|may i|do you have|have you (?:got )?|is .{1,40} "
-    r"(?:free|available|possible|okay|ok|good|open for|all right)|would .{1,40} (?:work|be|do)|does .{1,40} work|"
+    r"(?:free|available|possible|okay|ok|good|open for|all right)|would .{1,40} (?:work|be|do)|"
+    r"does .{1,40} work|"
     r"(?:what|which) .{1,20} (?:free|available)|anything|any chance|should i say|make it)\b",
     re.I,
 )
@@ -76,6 +87,11 @@ _DEAD = re.compile(r"^[\W_]*$")
 def is_question(text: str) -> bool:
     """The caller asks something."""
     return text.rstrip().endswith("?") or _ASKING.search(text.strip().replace("’", "'")) is not None
+
+
+def asks_aside(text: str) -> bool:
+    """The caller asks something that is no answer: a value in it is none of the open slot."""
+    return _ASKING.search(text.strip().replace("’", "'")) is not None and not _OFFER.search(text)
 
 
 def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
@@ -89,7 +105,7 @@ def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime
         intent = ""  # "…, thanks, bye" behind something that is wanted
     if intent:
         return Meaning(intent)
-    is_aside = _ASKING.search(text) is not None and not _OFFER.search(text)
+    is_aside = asks_aside(text)
     answer = yes_or_no(text) if expected.takes_yes_no else None
     slots, refused = slots_in(expected, text, now)
     if expected.before is not None:
@@ -207,7 +223,7 @@ class Understanding:
         open_slot = expected.open_slot
         if open_slot is None and slots:
             return Meaning("", slots)
-        if open_slot is not None and (open_slot.name in slots or not is_question(text)):
+        if open_slot is not None and not asks_aside(text):
             value = slots.get(open_slot.name) or self._extracted(open_slot, text, cancelled)
             if value is not None:
                 return Meaning("", {**slots, open_slot.name: value})

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _REPAIR = re.compile(
-    r"\b(?:no,? sorry|sorry,? no|no,? wait|wait,? no|i mean(?:t)?|or rather|make that|correction|scratch that|"
+    r"\b(?:no,? sorry|sorry,? no|no,? wait|wait,? no|i mean(?:t)?|or rather|make that|correction|"
+    r"scratch that|"
     r"actually,? no|no,? actually|excuse me)\b[,. ]*|(?<=[a-z0-9])[,.] (?:no|sorry|actually|wait)[,.]? +",
     re.IGNORECASE,
 )

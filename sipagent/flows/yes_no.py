@@ -15,13 +15,15 @@ _NO = re.compile(
     re.I,
 )
 _YES = re.compile(
-    _LEAD + r"(?:yes|yeah|yep|yup|yea|ya|yah|of course|absolutely|definitely|certainly|exactly|indeed|correct|"
+    _LEAD
+    + r"(?:yes|yeah|yep|yup|yea|ya|yah|of course|absolutely|definitely|certainly|exactly|indeed|correct|"
     r"affirmative|mm-?hm+|uh-?huh|that's (?:right|correct|me|it|true|fine)|that is (?:right|correct)|"
     r"you bet|please do|by all means)\b",
     re.I,
 )
 _WEAK_NO = re.compile(
-    _LEAD + r"(?:wrong|don't|please don't|i'd rather not|it's not|it isn't|that isn't|(?:that )?(?:doesn't|does not|"
+    _LEAD + r"(?:wrong|don't|please don't|i'd rather not|it's not|it isn't|that isn't|"
+    r"(?:that )?(?:doesn't|does not|"
     r"won't) work|i (?:don't|do not|didn't|can't|cannot|won't|wouldn't|am not|haven't|couldn't|think not)|"
     r"i'm not)\b",
     re.I,
@@ -30,8 +32,10 @@ _WEAK_YES = re.compile(
     _LEAD + r"(?:sure|right|go ahead|okay|ok|alright|all right|fine|perfect|great|lovely|excellent|"
     r"sounds (?:good|great|right|fine|perfect)|it is|it's (?:right|correct|fine|good|okay)|it was|why not|"
     r"i (?:do|am|will|can|did|have|think so|guess so|suppose so|believe so|confirm)|works for me|"
-    r"that (?:works|would work|sounds (?:good|great|fine|perfect)|(?:would|will) be (?:fine|great|good|perfect|"
-    r"lovely|ok|okay))|that'(?:d|ll) be (?:fine|great|good|perfect|lovely)|that's (?:good|perfect|great|okay)|"
+    r"that (?:works|would work|sounds (?:good|great|fine|perfect)|(?:would|will) be (?:fine|great|good|"
+    r"perfect|"
+    r"lovely|ok|okay))|that'(?:d|ll) be (?:fine|great|good|perfect|lovely)|that's (?:good|perfect|great|"
+    r"okay)|"
     r"speaking|this is (?:she|he|her|him|me)|you got it|spot on|looks good|confirm(?:ed)?)\b",
     re.I,
 )
