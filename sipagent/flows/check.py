@@ -135,10 +135,10 @@ def _reach_problems(flow: Flow) -> Iterator[Problem]:
     for name in flow.states:
         if name not in reached:
             yield f"states.{name}", "is never reached; lead there or delete it"
-        elif not _may_end(flow, name):
-            yield f"states.{name}", "never ends: no way from here leads to end: true or transfer"
         elif name in _silent_circle(flow, name):
             yield f"states.{name}.next", "goes round in a circle without ever listening to the caller"
+        elif not _may_end(flow, name):
+            yield f"states.{name}", "never ends: no way from here leads to end: true or transfer"
 
 
 def _closure(flow: Flow, names: set[str]) -> set[str]:

@@ -147,7 +147,7 @@ class _Run:
                 return
             self.talk = replace(self.talk, asking=slot)
             if slot in self.state.collect:
-                self.say(self.again_of(self.flow.slots[slot]) or self.flow.slots[slot].ask)
+                self.say(self.flow.slots[slot].again or self.flow.slots[slot].ask)
                 return
         self.go_on()
 
@@ -188,7 +188,7 @@ class _Run:
         slot, digits = self.open_slot, self.talk.keyed
         if slot is None or not digits:
             return
-        if digits == "0" and least_digits(slot) > 1:
+        if digits == "0" and not isinstance(read_slot(slot, Said(digits, self.now)), Value):
             self.enter(self.flow.operator)
         elif len(digits) >= least_digits(slot):
             self.keys_done(slot)
@@ -222,10 +222,8 @@ class _Run:
         if self.talk.failures > self.state.retries:
             self.give_up()
             return
-        if (not reason and not (slot := self.open_slot)) or (reason == "" and slot and not slot.again):
-            self.say(self.flow.confused)
-        self.say(reason)
-        self.ask(is_again=True)
+        self.say(reason or self.flow.confused)
+        self.ask(is_again=True, has_failed=True)
 
     def give_up(self) -> None:
         if one := self.state.on.get(NO_MATCH):
@@ -255,7 +253,9 @@ class _Run:
         state = self.state
         if state.outcome:
             self.outcome(state.outcome)
-        self.say(state.say)
+        is_again = name in self.talk.visited
+        self.talk = replace(self.talk, visited=self.talk.visited | {name})
+        self.say((state.again if is_again else "") or state.say)
         if state.word:
             self.actions.append(Word(self.filled(state.word)))
         if self.hops <= _MOST_HOPS:
@@ -281,13 +281,13 @@ class _Run:
         elif state.next:
             self.enter(state.next)
 
-    def ask(self, *, is_again: bool) -> None:
-        """The open question once more."""
+    def ask(self, *, is_again: bool, has_failed: bool = False) -> None:
+        """The open question once more; a slot's ``again`` helps where the answer was of no use."""
         state, talk, slot = self.state, self.talk, self.open_slot
         if talk.confirming and state.is_listening:
             self.say(self.filled(read_back(self.flow.slots[talk.confirming], talk.slots[talk.confirming])))
         elif slot is not None:
-            self.say((self.again_of(slot) if is_again else "") or slot.ask)
+            self.say((slot.again if has_failed else "") or slot.ask)
         elif state.collect or not state.is_listening:
             self.go_on()
         elif text := (state.again if is_again else "") or state.say:
@@ -319,9 +319,6 @@ class _Run:
     def open_slot(self) -> SlotConfig | None:
         name = self.talk.confirming or self.talk.asking
         return self.flow.slots[name] if name else None
-
-    def again_of(self, slot: SlotConfig) -> str:
-        return slot.again
 
     def say(self, text: str) -> None:
         if text:

@@ -120,6 +120,8 @@ class Talk:
     state: str = ""
     slots: Mapping[str, Value] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    visited: frozenset[str] = frozenset()
+    """States that were entered."""
     asking: str = ""
     """The slot that is asked for."""
     to_confirm: tuple[str, ...] = ()
