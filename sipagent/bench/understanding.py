@@ -8,7 +8,7 @@ flow stands at that point. ``--text`` leaves the telephone out.
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from sipagent.bench.stats import Distribution
 from sipagent.bench.stt import hear, over_g711, spread
 from sipagent.bench.understanding_set import SET_DIR, Case, is_intent_right, load_cases, slot_marks
 from sipagent.brain.llm import load_llm
-from sipagent.brain.types import LanguageModel
+from sipagent.brain.types import LanguageModel, Reader
 from sipagent.codecs.tones import silence
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config
@@ -176,7 +176,7 @@ def understood(
     progress: Callable[[Sequence[tuple[Case, str, str]]], Any] = lambda items: items,
 ) -> list[Heard]:
     """Understand each text where its flow stands."""
-    readers = {}
+    readers: dict[str, Reader] = {}
     for flow in {case.flow.name: case.flow for case, _, _ in texts}.values():
         llm.warm_reader(primer_of(flow))
     done = []
@@ -228,7 +228,7 @@ def tallies(lines: Sequence[Heard]) -> list[Tally]:
         for part, is_held_out in (("tuned", False), ("held out", True)):
             mine = [x for x in lines if flow in (x.flow, "all") and x.is_held_out is is_held_out]
             found.append(_tally(flow, part, mine))
-    return [*found, replace(_tally("all", "all", lines))]
+    return [*found, _tally("all", "all", lines)]
 
 
 def _tally(flow: str, part: str, lines: Sequence[Heard]) -> Tally:

@@ -19,6 +19,8 @@ class Expected:
     """Of these the ones that are answered by the way: slots in the same words are no answers."""
     slots: tuple[SlotConfig, ...]
     """The open one first, where there is one."""
+    filled: frozenset[str]
+    """Slots that have a value."""
     is_asked: bool
     """The first slot has been asked for, or read back."""
     before: Value | None = None
@@ -36,12 +38,13 @@ def expected_of(flow: Flow, talk: Talk) -> Expected:
     """What the flow listens for after its last words."""
     state = flow.states[talk.state]
     own = [name for name in state.on if name in flow.intents and name not in _SPECIAL]
-    passing = [name for name in flow.everywhere if name in flow.intents and name not in own]
+    others = [name for name in flow.everywhere if name in flow.intents and name not in own]
     open_name = talk.confirming or talk.asking
     names = dict.fromkeys((*([open_name] if open_name else ()), *state.collect, *state.listen))
     return Expected(
-        intents=(*own, *passing),
-        passing=frozenset(passing),
+        intents=(*own, *others),
+        passing=frozenset(name for name in others if not flow.everywhere[name].go),
+        filled=frozenset(talk.slots),
         slots=tuple(flow.slots[name] for name in names),
         is_asked=bool(open_name),
         before=talk.slots[talk.confirming] if talk.confirming else None,

@@ -93,7 +93,8 @@ def number_in(text: str) -> int | None:
     for token in tokens_of(text.replace(",", "") if any(c.isdigit() for c in text) else text):
         if token.isdigit() or token in ONES or token in TENS:
             number = int(token) if token.isdigit() else ONES.get(token, TENS.get(token, 0))
-            if found and current % 10 and token not in _LARGE and current % 100 // 10 == 0 and number > 9:
+            goes_on = current % 100 == 0 or (current % 10 == 0 and number < 10)
+            if found and not goes_on:
                 break
             current += number
             found = True

@@ -6,6 +6,7 @@ state allows. The primer is the same for all states and calls, and is read once.
 """
 
 import re
+from collections.abc import Iterator
 
 from sipagent.flows.schema import Flow, SlotConfig
 
@@ -16,8 +17,11 @@ _OTHER_EXAMPLES = (
     "Is there parking?",
     "It's a lovely day today.",
     "Who am I talking to?",
+    "How long does it take?",
+    "Do I have to bring anything?",
     "The dog is barking, one second.",
 )
+_OPTION_EXAMPLES = 6
 _NAME_EXAMPLES = (
     ("Yeah sure, so that would be Anna Bell, I think we met.", "Anna Bell"),
     ("Can you put it down for Robert Kane please.", "Robert Kane"),
@@ -39,7 +43,17 @@ def primer_of(flow: Flow) -> str:
         ]
     if any(slot.type == "name" for slot in flow.slots.values()):
         lines += [f"{name_text(text)} {name}\n" for text, name in _NAME_EXAMPLES]
+    for slot in flow.slots.values():
+        lines += [f"{option_text(text)} {option}\n" for text, option in _option_examples(slot)]
     return "\n".join([*lines, ""])
+
+
+def _option_examples(slot: SlotConfig) -> Iterator[tuple[str, str]]:
+    """The options' other words in turn."""
+    for at in range(_OPTION_EXAMPLES):
+        for option, others in slot.options.items():
+            if at < len(others):
+                yield others[at], option.replace("_", " ")
 
 
 def wants_text(text: str) -> str:
@@ -52,9 +66,9 @@ def name_text(text: str) -> str:
     return f"Caller: {_one_line(text)}\nName:"
 
 
-def option_text(slot: SlotConfig, text: str) -> str:
+def option_text(text: str) -> str:
     """Asks which option."""
-    return f"Agent: {_one_line(slot.ask)}\nCaller: {_one_line(text)}\nChose:"
+    return f"Caller: {_one_line(text)}\nChose:"
 
 
 def label_grammar(labels: list[str]) -> str:

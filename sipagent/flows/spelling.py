@@ -17,12 +17,16 @@ _AS_IN = re.compile(
     r"(?P<word>[a-z]{2,12})\b",
     re.I,
 )
+_AS_IN_MISHEARD = re.compile(
+    r"\b(?P<letter>[a-z])[,.]?\s+(?:and|an|in|is|has|isn't)\s+(?P<word>[a-z]{2,12})\b", re.I
+)
+"""Only where the word begins with the letter."""
 _LEAST_LETTERS = 2
 
 
 def spelt(text: str) -> str:
     """The longest run of dictated letters, lower case; empty where nothing is spelt."""
-    text = _AS_IN.sub(_agreed, text)
+    text = _AS_IN.sub(_agreed, _AS_IN_MISHEARD.sub(_same, text))
     words = re.findall(r"[A-Za-z]+(?:['’][a-z]+)?", text.replace("-", " "))
     runs, run, is_double = [""], "", False
     for at, word in enumerate(words):
@@ -64,6 +68,11 @@ def _letter(words: list[str], at: int, *, is_inside: bool) -> str:
 
 def _is_letter(word: str) -> bool:
     return len(word) == 1 or word in _SURE_SOUNDS
+
+
+def _same(match: re.Match[str]) -> str:
+    """``S. and Sam`` → ``S``."""
+    return f" {match['letter'].upper()} " if match["word"][0].lower() == match["letter"].lower() else match[0]
 
 
 def _agreed(match: re.Match[str]) -> str:

@@ -46,10 +46,11 @@ def read_time(said: Said) -> Reading:
         )
     if match := _HALF_HOUR.search(text):
         return _timed(_number(match["hour"]), 30, match["half"], text)
-    for pattern in (_CLOCK, _WORDS, *((_RUN,) if said.is_asked or re.search(r"\bat\b", text) else ())):
+    is_asked = said.is_asked or re.search(r"\b(?:make it|instead|rather)\b", text) is not None
+    for pattern in (_CLOCK, _WORDS, *((_RUN,) if is_asked or re.search(r"\bat\b", text) else ())):
         if match := pattern.search(text):
             return _timed(_number(match["hour"]), _number(match["minute"]), match["half"], text)
-    return _hour_only(text, is_asked=said.is_asked)
+    return _hour_only(text, is_asked=is_asked)
 
 
 def _hour_only(text: str, *, is_asked: bool) -> Reading:

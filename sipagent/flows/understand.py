@@ -20,7 +20,7 @@ from sipagent.flows.primer import OTHER, label_grammar, name_grammar, name_text,
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
 from sipagent.flows.slots import read_slot
 from sipagent.flows.talk import Meaning
-from sipagent.flows.values import Refused, Said, Value, tokens_of
+from sipagent.flows.values import Refused, Said, Value, tokens_of, without_echo
 from sipagent.flows.yes_no import is_nothing_else, yes_or_no
 from sipagent.speech.types import Cancelled
 
@@ -28,7 +28,7 @@ _SOMEBODY = (
     r"(?:(?:a|an|the|some|your|my|another|any) )?(?:\w+ )?(?:person|human(?: being)?|agent|operator|"
     r"representative|"
     r"receptionist|somebody|someone|people|staff|manager|secretary|assistant|customer service|front desk|"
-    r"real one|anybody|anyone)"
+    r"real one|anybody|anyone|one of (?:your|the) \w+)"
 )
 _OPERATOR = re.compile(
     rf"\b(?:speak|talk|speaking|talking|chat)\b(?: \w+){{0,2}} (?:to|with) {_SOMEBODY}\b|"
@@ -77,7 +77,8 @@ _OFFER = re.compile(
     r"\b(?:how about|what about|can (?:i|we)|could (?:i|we)|may i|do you have|have you (?:got )?|is .{1,40} "
     r"(?:free|available|possible|okay|ok|good|open for|all right)|would .{1,40} (?:work|be|do)|"
     r"does .{1,40} work|"
-    r"(?:what|which) .{1,20} (?:free|available)|anything|any chance|should i say|make it)\b",
+    r"(?:what|which) .{1,20} (?:free|available)|(?:can|could) you do|anything|any chance|should i say|"
+    r"make it|instead)\b",
     re.I,
 )
 """Questions that are answers: ``how about Tuesday?``"""
@@ -96,7 +97,7 @@ def asks_aside(text: str) -> bool:
 
 def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
     """The meaning where the words leave no doubt; None: ask the model. Takes less than a millisecond."""
-    text = text.strip().replace("’", "'")
+    text = without_echo(text.strip().replace("’", "'"))
     if _DEAD.match(text):
         return Meaning()
     intent = _everywhere(text)
@@ -123,7 +124,8 @@ def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime
     if hits:
         return None
     if answer:
-        return Meaning(answer, slots)
+        is_mended = answer == YES or _OFFER.search(text) is not None
+        return Meaning(answer, {n: v for n, v in slots.items() if is_mended or n in expected.filled})
     if NO_ELSE in expected.intents and is_nothing_else(text):
         return Meaning(NO_ELSE)
     if slots and not is_aside and not (open_slot is None and expected.intents):
@@ -234,7 +236,10 @@ class Understanding:
     def _label(self, expected: Expected, text: str, cancelled: Cancelled) -> str:
         """The intent that the model chooses; of several that keywords hit, one of these."""
         hits = keyword_hits(self.flow, expected.intents, text)
-        labels = hits if len(hits) > 1 else [*expected.intents, OTHER]
+        is_bound = expected.open_slot is not None or expected.takes_yes_no
+        asides = () if is_bound and not is_question(text) else expected.passing
+        wanted = [name for name in expected.intents if name not in expected.passing or name in asides]
+        labels = hits if len(hits) > 1 else [*wanted, OTHER]
         if self.reader is None or len(labels) < 2:
             return hits[0] if hits else OTHER
         choices = [label.replace("_", " ") for label in labels]
@@ -253,9 +258,7 @@ class Understanding:
         if slot.type == "choice":
             labels = [*slot.options, OTHER]
             choices = [label.replace("_", " ") for label in labels]
-            told = self.reader.read(
-                option_text(slot, text), label_grammar(choices), cancelled, choices=choices
-            )
+            told = self.reader.read(option_text(text), label_grammar(choices), cancelled, choices=choices)
             if told.strip() in choices[:-1]:
                 option = labels[choices.index(told.strip())]
                 return Value(option, option.replace("_", " "), is_sure=False)

@@ -68,7 +68,16 @@ def repaired(text: str) -> tuple[str, str]:
 
 def without_negated(text: str) -> str:
     """``not Tuesday, Thursday`` → ``Thursday``."""
-    return " ".join(_NEGATED.sub(" ", text).split())
+    left = " ".join(_NEGATED.sub(" ", text).split())
+    return left if re.search(r"\w", left) else text
+
+
+def without_echo(text: str) -> str:
+    """``Eight. Eight.`` → ``Eight.``: speech-to-text writes short words twice."""
+    words = text.split()
+    half = len(words) // 2
+    plain = [word.strip(",.!?").lower() for word in words]
+    return " ".join(words[:half]) if half and plain[:half] == plain[half:] else text
 
 
 def without_lead(text: str) -> str:
