@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 import structlog
 
-from sipagent.call.turn import AttemptFailed, EndScored, Event, TextHeard, VoiceStarted, VoiceStopped
+from sipagent.call.turn_events import AttemptFailed, EndScored, Event, TextHeard, VoiceStarted, VoiceStopped
 from sipagent.call.work import Lane, Priority, Waited
 from sipagent.errors import EngineError
 from sipagent.media.ring import AudioRings

@@ -20,7 +20,7 @@ import structlog
 
 from sipagent.brain.types import Message, Reader, Role
 from sipagent.call.endpointing import Asked
-from sipagent.call.turn import ReplyBegan
+from sipagent.call.turn_events import ReplyBegan
 from sipagent.call.utterance import Speaker, Utterance, UtteranceFailed
 from sipagent.call.work import Lane, Priority
 from sipagent.errors import EngineError, JobCancelled, SipAgentError
@@ -30,6 +30,7 @@ from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
+from sipagent.speech.types import Cancelled, never_cancelled
 
 _KEYS_PAUSE_MS = 3_000
 _ASKED = {
@@ -186,7 +187,7 @@ class FlowTalk:
             utterance.stamp("understood")
             self._post(Understood(utterance.utterance_id, found))
 
-        self._submit(utterance, job)
+        self._submit(utterance, job, utterance.is_cancelled)
 
     def pressed(self, key: str, now_ms: int) -> None:
         """The caller has pressed a key."""
@@ -319,11 +320,11 @@ class FlowTalk:
             self._post(ToolDone(utterance.utterance_id, event))
 
         self._log.info("tool.called", tool=call.name, pii_arguments=dict(call.arguments))
-        self._submit(utterance, job)
+        self._submit(utterance, job, never_cancelled if step.is_committed else utterance.is_cancelled)
 
-    def _submit(self, utterance: Utterance, job: Callable[[], None]) -> None:
+    def _submit(self, utterance: Utterance, job: Callable[[], None], cancelled: Cancelled) -> None:
         self._parts.lane.submit(
-            job, priority=Priority.FIRST_CLAUSE, cancelled=utterance.is_cancelled, waited=utterance.waited
+            job, priority=Priority.FIRST_CLAUSE, cancelled=cancelled, waited=utterance.waited
         )
 
 

@@ -6,7 +6,8 @@ from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.ear import HearingEngines
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.tape import TapePlan
-from sipagent.call.turn import Phrase, TurnRules
+from sipagent.call.turn import TurnRules
+from sipagent.call.turn_events import Phrase
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.config.schema import PersonaConfig
 from sipagent.speech.types import SttStream

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sipagent.call.endpointing import (
-    Asked,
     CommitDelays,
     EndScores,
     Patience,
@@ -26,6 +25,37 @@ from sipagent.call.endpointing import (
     needs_score,
 )
 from sipagent.call.interruption import means_something
+from sipagent.call.turn_events import (
+    Action,
+    AttemptFailed,
+    BeginAttempt,
+    CallStarted,
+    Commit,
+    DropAttempt,
+    DropSpeech,
+    EndScored,
+    EndWanted,
+    Event,
+    ForgetTurn,
+    HangUp,
+    HoldSpeech,
+    Judge,
+    Phrase,
+    PrepareReply,
+    ReplyBegan,
+    ReplyEndsCall,
+    ResumeSpeech,
+    Say,
+    SayFiller,
+    ScoreEnd,
+    SpeechBegan,
+    SpeechEnded,
+    TextHeard,
+    Tick,
+    VoiceStarted,
+    VoiceStopped,
+    WordsScored,
+)
 
 
 class Caller(Enum):
@@ -43,15 +73,6 @@ class Agent(Enum):
     THINKING = "thinking"
     SPEAKING = "speaking"
     HELD = "held"
-
-
-class Phrase(Enum):
-    """Sentences the program says by itself."""
-
-    GREETING = "greeting"
-    NO_INPUT = "no_input"
-    APOLOGY = "apology"
-    GOODBYE = "goodbye"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,219 +96,6 @@ class TurnRules:
     """Silence behind a commit after which "one moment" is said, at most once a turn."""
     thinking_limit_ms: int = 12_000
     """Silence of the agent's own making that counts as a failure."""
-
-
-# --- events ---
-
-
-@dataclass(frozen=True, slots=True)
-class CallStarted:
-    now_ms: int
-    greeting_interruptible: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceStarted:
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceStopped:
-    """``last_voice_ms``: when the last voiced sample was heard."""
-
-    last_voice_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TextHeard:
-    """The text of the turn so far, from an attempt or from a judgement."""
-
-    attempt: int
-    text: str
-    now_ms: int
-    confidence: float = 1.0
-    """0..1, the engine's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndScored:
-    attempt: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class WordsScored:
-    """The language model's view: how likely the caller's message is over where it stands, 0..1."""
-
-    attempt: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyBegan:
-    """The model has read the turn and begun to answer, or the answer is a phrase."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptFailed:
-    """An engine failed or came too late."""
-
-    attempt: int
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyEndsCall:
-    """The reply of this attempt takes leave."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechBegan:
-    """The first sample of the agent's utterance has gone out."""
-
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechEnded:
-    """The last sample has, and nothing is to follow."""
-
-    now_ms: int
-    asked: Asked = Asked.NOTHING
-    """What the utterance asked the caller for."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndWanted:
-    """Say goodbye and hang up: time is up, or the program stops."""
-
-    now_ms: int
-
-
-Event = (
-    CallStarted
-    | VoiceStarted
-    | VoiceStopped
-    | Tick
-    | TextHeard
-    | EndScored
-    | WordsScored
-    | ReplyBegan
-    | AttemptFailed
-    | ReplyEndsCall
-    | SpeechBegan
-    | SpeechEnded
-    | EndWanted
-)
-
-# --- actions ---
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Say a phrase of the program's own. ``index`` counts the no-input prompts."""
-
-    phrase: Phrase
-    index: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class BeginAttempt:
-    """Finish the text."""
-
-    attempt: int
-    last_voice_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareReply:
-    attempt: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreEnd:
-    """The words leave it open: how finished does it sound?"""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class DropAttempt:
-    """Cancel its jobs; the turn's sound and text stay."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """The attempt's reply is the agent's next utterance: play it, now or as it comes."""
-
-    attempt: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SayFiller:
-    """ "One moment", ahead of the reply that is still being prepared."""
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetTurn:
-    """What was heard is not for us (noise, a backchannel): empty the ear."""
-
-
-@dataclass(frozen=True, slots=True)
-class HoldSpeech:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeSpeech:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class DropSpeech:
-    """The rest of the utterance will never be said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Get the text of what is being said over the agent."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    pass
-
-
-Action = (
-    Say
-    | BeginAttempt
-    | PrepareReply
-    | ScoreEnd
-    | DropAttempt
-    | Commit
-    | SayFiller
-    | ForgetTurn
-    | HoldSpeech
-    | ResumeSpeech
-    | DropSpeech
-    | Judge
-    | HangUp
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +139,18 @@ class Turn:
     """Hang up when the utterance has ended, unless the caller interrupts it."""
     is_closing: bool = False
     """The last utterance; nothing the caller does changes it."""
+
+    def next_attempt(self) -> "Turn":
+        """Nothing is known of it yet."""
+        return replace(
+            self,
+            attempt=self.attempt + 1,
+            text=None,
+            scores=EndScores(),
+            has_reply=False,
+            has_failed=False,
+            is_judging=False,
+        )
 
 
 def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action, ...]]:
@@ -377,19 +197,11 @@ def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Acti
         turn = replace(turn, patience=turn.patience.paused(now_ms - turn.last_voice_ms, turn.text))
     if turn.caller is Caller.PAUSING:
         actions.append(DropAttempt(turn.attempt))
-        turn = replace(
-            turn,
-            attempt=turn.attempt + 1,
-            text=None,
-            scores=EndScores(),
-            has_reply=False,
-            has_failed=False,
-            ends_call=False,
-        )
+        turn = replace(turn.next_attempt(), ends_call=False)
     elif turn.caller is Caller.SILENT and turn.agent is Agent.THINKING and turn.text is not None:
         # committed too early: nothing was audible yet, so the turn simply goes on
         actions.append(DropAttempt(turn.attempt))
-        turn = replace(turn, agent=Agent.IDLE, attempt=turn.attempt + 1, text=None, ends_call=False)
+        turn = replace(turn.next_attempt(), agent=Agent.IDLE, ends_call=False)
     if turn.caller is Caller.SILENT:
         turn = replace(turn, voiced_ms=0)
     since_ms = turn.voice_since_ms if turn.caller is Caller.SPEAKING else now_ms
@@ -413,18 +225,9 @@ def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> T
         actions.append(SayFiller())
         return replace(turn, has_filled=True)
     if turn.caller is Caller.SPEAKING and not turn.is_voiced and silent_ms >= rules.pause_ms:
-        attempt = turn.attempt + 1
-        actions.append(BeginAttempt(attempt, turn.last_voice_ms))
-        return replace(
-            turn,
-            caller=Caller.PAUSING,
-            attempt=attempt,
-            text=None,
-            scores=EndScores(),
-            has_reply=False,
-            has_failed=False,
-            is_judging=False,
-        )
+        turn = replace(turn.next_attempt(), caller=Caller.PAUSING)
+        actions.append(BeginAttempt(turn.attempt, turn.last_voice_ms))
+        return turn
     if turn.caller is Caller.SPEAKING and turn.is_interruptible and rules.barge_in:
         return _over_agent(turn, now_ms, rules, actions)
     if turn.caller is Caller.PAUSING and turn.agent is Agent.IDLE:
@@ -556,12 +359,9 @@ def _say_sorry(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
     """Ask for the turn once more."""
     actions += [DropAttempt(turn.attempt), ForgetTurn(), Say(Phrase.APOLOGY)]
     return replace(
-        turn,
+        turn.next_attempt(),
         caller=Caller.SILENT,
         agent=Agent.THINKING,
-        attempt=turn.attempt + 1,
-        text=None,
-        has_failed=False,
         has_interrupted=False,
         idle_since_ms=now_ms,
         is_interruptible=True,

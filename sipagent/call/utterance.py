@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sipagent.brain.clauses import ClauseSplitter
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import Conversation, Message, SamplingLimits
-from sipagent.call.turn import ReplyBegan, WordsScored
+from sipagent.call.turn_events import ReplyBegan, WordsScored
 from sipagent.call.work import Lane, Priority
 from sipagent.errors import EngineError
 from sipagent.speech.phrases import PhraseCache

@@ -58,8 +58,8 @@ class Call:
         self.talk = FlowTalk(parts, self, deeds, self.posted.append, log)  # type: ignore[arg-type]
         self.opening = self.talk.opened("Hello.")
 
-    def submit(self, job: Callable[[], None], **_: object) -> None:
-        self.jobs.append(job)
+    def submit(self, job: Callable[[], None], *, cancelled: Callable[[], bool], **_: object) -> None:
+        self.jobs.append(lambda: None if cancelled() else job())
 
     def say(self, utterance: Utterance, text: str) -> None:
         if not utterance.is_cancelled():
@@ -142,7 +142,8 @@ def test_safe_tool_runs_ahead_and_its_answer_waits_for_the_commit() -> None:
 
 def test_words_while_a_tool_works_do_not_lose_its_result() -> None:
     call = Call("receptionist")
-    call.turn(*BOOKING, "Yes")
+    call.turn(*BOOKING, "Yes").cancel()  # nothing was audible yet, and the caller goes on
+    call.talk.take_back()
     call.prepare("hello?")
     call.work()
     assert call.said[-1].startswith("You're booked")
