@@ -111,6 +111,8 @@ class _Step:
     deeds: list[fm.Action] = field(default_factory=list)
     """To be done at the commit."""
     is_committed: bool = False
+    has_acted: bool = False
+    """A tool that is not safe has been called."""
     before: Talk | None = None
     """Where the talk stood before the commit, as long as it can be taken back."""
     said: list[str] = field(default_factory=list)
@@ -227,7 +229,7 @@ class FlowTalk:
         """Nothing of the committed answer was audible and the caller goes on: the turn is not over after
         all. What a tool has done stays done."""
         step = self._step
-        if step is not None and step.before is not None and step.talk.calls == step.before.calls:
+        if step is not None and step.before is not None and not step.has_acted:
             self._talk = step.before
             self._step = None
 
@@ -307,6 +309,7 @@ class FlowTalk:
 
     def _run(self, step: _Step, call: fm.CallTool) -> None:
         tools, utterance = self._parts.tools, step.utterance
+        step.has_acted |= not call.is_safe
 
         def job() -> None:
             try:

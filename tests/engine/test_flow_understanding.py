@@ -16,6 +16,8 @@ pytestmark = pytest.mark.engine
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "qwen2.5-coder-0.5b-instruct"
 FEWEST_LINES = 60
+HELD_OUT_INTENTS_PCT, HELD_OUT_SLOTS_PCT = 85.0, 78.0
+"""What must not get worse; 89 and 83 were measured."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,8 @@ def test_callers_are_understood(model: LlamaModel) -> None:
         for line in lines
         if not line.is_intent_right or line.slots_right < line.slots
     ]
-    for tally in tallies(lines):
-        if tally.flow == "all":
-            assert tally.intents_pct >= INTENTS_PCT, (tally, wrong)
-            assert tally.slots_pct >= SLOTS_PCT, (tally, wrong)
+    found = {tally.part: tally for tally in tallies(lines) if tally.flow == "all"}
+    assert found["all"].intents_pct >= INTENTS_PCT, wrong
+    assert found["all"].slots_pct >= SLOTS_PCT, wrong
+    assert found["held out"].intents_pct >= HELD_OUT_INTENTS_PCT, found
+    assert found["held out"].slots_pct >= HELD_OUT_SLOTS_PCT, found

@@ -211,9 +211,8 @@ def test_keys_act_at_once_and_a_number_ends_with_a_pause() -> None:
 
 def test_patience_follows_the_open_slot() -> None:
     call = Call("receptionist")
-    call.turn(*BOOKING[:2])
-    assert call.talk.asked is Asked.SPELLING
-    call.turn(BOOKING[2])
-    assert call.talk.asked is Asked.NUMBER
-    call.turn(BOOKING[3])
-    assert call.talk.asked is Asked.YES_NO
+    asked = []
+    for texts in (BOOKING[:2], BOOKING[2:3], BOOKING[3:4]):
+        call.turn(*texts)
+        asked.append(call.talk.asked)
+    assert asked == [Asked.SPELLING, Asked.NUMBER, Asked.YES_NO]
