@@ -10,7 +10,7 @@ from sipagent.config.walk import Unusable, Walker
 from sipagent.errors import ConfigError
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.load import load_flow
-from sipagent.flows.schema import Flow
+from sipagent.flows.schema import VARIABLE, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.values import Value
 
@@ -93,10 +93,11 @@ def load_cases(path: Path) -> list[Case]:
 
 
 def talk_at(flow: Flow, place: Place) -> Talk:
-    """A talk that stands there."""
+    """A talk that stands there; slots that the state reads out have a value."""
     state, _, slot = place.at.partition("/")
     name = slot.rstrip("?")
-    talk = Talk(state=state, variables=flow.variables, asking=name)
+    read_out = {one: Value("-", "-") for one in VARIABLE.findall(flow.states[state].say) if one in flow.slots}
+    talk = Talk(state=state, variables=flow.variables, slots=read_out, asking=name)
     if slot.endswith("?"):
         value = Value(place.before, place.before, is_sure=False)
         return Talk(state=state, variables=flow.variables, slots={name: value}, to_confirm=(name,))

@@ -84,6 +84,9 @@ class _Run:
             case Opened():
                 self.talk = Talk(variables=dict(self.flow.variables))
                 self.enter(self.flow.start)
+            case Heard() if talk.is_over:  # words over the goodbye: it is said again
+                self.say(self.state.say)
+                self.actions.append(HangUp())
             case _ if talk.is_over or not talk.state:
                 return
             case ToolReturned(call_id, status, variables):

@@ -16,7 +16,7 @@ _OTHER_EXAMPLES = (
     "Um, I'm not sure, hold on.",
     "Is there parking?",
     "It's a lovely day today.",
-    "Who am I talking to?",
+    "Who is this?",
     "How long does it take?",
     "Do I have to bring anything?",
     "The dog is barking, one second.",

@@ -206,6 +206,7 @@ def test_step_is_pure_so_that_a_guess_can_be_thrown_away() -> None:
     assert repr(talk) == before
 
 
-def test_nothing_follows_the_end() -> None:
+def test_words_over_the_goodbye_bring_it_again_and_nothing_else_follows() -> None:
     call = hold("survey", [("goodbye", "[hang up]")])
-    assert call.hear("hello?") == []
+    assert call.hear("Thank you.") == ["Agent: Goodbye.", "[hang up]"]
+    assert call.hear("#0") == call.hear("") == []
