@@ -15,7 +15,7 @@ _HALF = r"(?P<half>a\.? ?m\b\.?|p\.? ?m\b\.?|in the morning|in the afternoon|in 
 _CLOCK = re.compile(rf"\b(?P<hour>[01]?\d|2[0-3])[:.h](?P<minute>[0-5]\d)(?!\d)\s*{_HALF}?")
 _PAST = re.compile(
     r"\b(?P<part>half|quarter|a quarter|five|ten|twenty|twenty[ -]five|\d{1,2})(?: minutes?)?\s+"
-    rf"(?P<way>past|after|to|before|till|of)\s+(?P<hour>{_HOUR}|\d{{1,2}})\b\s*{_HALF}?"
+    rf"(?P<way>past|pass|passed|after|to|before|till|of)\s+(?P<hour>{_HOUR}|\d{{1,2}})\b\s*{_HALF}?"
 )
 _HALF_HOUR = re.compile(rf"\bhalf (?P<hour>{_HOUR})\b\s*{_HALF}?")
 _WORDS = re.compile(rf"\b(?P<hour>{_HOUR}|\d{{1,2}})[ -](?P<minute>{_MINUTE})\b\s*{_HALF}?")
@@ -40,7 +40,7 @@ def read_time(said: Said) -> Reading:
         part = match["part"].removeprefix("a ")
         minutes = {"half": 30, "quarter": 15}.get(part) or _number(part)
         hour = _number(match["hour"])
-        is_past = match["way"] in ("past", "after")
+        is_past = match["way"] in ("past", "pass", "passed", "after")
         return _timed(
             hour if is_past else hour - 1, minutes if is_past else 60 - minutes, match["half"], text
         )

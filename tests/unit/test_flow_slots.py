@@ -91,6 +91,7 @@ def test_birthday_lies_in_the_past() -> None:
         ("half past two", "14:30"),
         ("half nine", "09:30"),
         ("quarter to nine", "08:45"),
+        ("quarter pass two", "14:15"),
         ("a quarter past four", "16:15"),
         ("ten to five", "16:50"),
         ("twenty past eleven", "11:20"),
