@@ -9,7 +9,7 @@ import queue
 from collections.abc import Callable, Sequence
 
 from sipagent.brain.llama_decoder import Decoder
-from sipagent.brain.llama_jobs import READ_AHEAD_PRIORITY, Job, JobKind, Place, Prompt
+from sipagent.brain.llama_jobs import Job, JobKind, Place, Prompt
 from sipagent.brain.llama_native import NativeModel
 from sipagent.brain.types import SamplingLimits
 from sipagent.errors import EngineError
@@ -43,11 +43,6 @@ class LlamaReader:
         self._now_ms = now_ms
         self._give_back = give_back
 
-    def read_ahead(self, begun: str) -> None:
-        """Put the beginning of the next text into the cache. The last token may merge with what follows."""
-        if not self._place.is_closed:
-            self._decoder.submit(self._job(JobKind.READ_AHEAD, self._tokens(begun)[:-1], READ_AHEAD_PRIORITY))
-
     def read(
         self,
         text: str,
@@ -65,7 +60,7 @@ class LlamaReader:
         """
         if self._place.is_closed:
             raise EngineError("llm: the reader is closed")
-        job = self._job(JobKind.REPLY, self._tokens(text), 0)
+        job = Job(JobKind.REPLY, self._place, self._tokens(text), self._now_ms(), 0, prompt=self._prompt)
         job.limits = SamplingLimits(max_tokens=max_tokens, temperature=0.0, deadline_ms=deadline_ms)
         job.cancelled = cancelled
         job.max_tokens = max_tokens
@@ -96,6 +91,3 @@ class LlamaReader:
 
     def _tokens(self, text: str) -> tuple[int, ...]:
         return (*self._prompt.tokens, *self._native.tokenize(text, False)[-TEXT_TOKENS:])
-
-    def _job(self, kind: JobKind, tokens: tuple[int, ...], priority: int) -> Job:
-        return Job(kind, self._place, tokens, self._now_ms(), priority, prompt=self._prompt)

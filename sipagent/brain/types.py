@@ -80,9 +80,6 @@ class Reader(Protocol):
     The text begins with the primer that the reader was opened with, whose KV cells all calls share.
     """
 
-    def read_ahead(self, begun: str) -> None:
-        """Put the beginning of the next text, behind the primer, into the cache. Does not block."""
-
     def read(
         self,
         text: str,
