@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
+from sipagent.call.flow_talk import FlowParts
 from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
@@ -29,6 +30,10 @@ from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill, unfilled_of
+from sipagent.flows.load import load_flow
+from sipagent.flows.machine import fixed_texts
+from sipagent.flows.primer import primer_of
+from sipagent.flows.schema import Flow
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -56,6 +61,8 @@ class Engines:
     speaking: dict[str, SpeakingEngines]
     """By voice."""
     lanes: tuple[Lane, ...]
+    flows: dict[str, Flow] = field(default_factory=dict)
+    """By persona."""
 
     def close(self) -> None:
         """Stop the lanes, free the models."""
@@ -86,8 +93,9 @@ def cache_dir() -> Path:
 def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
     """Load every model that the configuration needs, at the same time.
 
-    :raises ModelError: a model is missing or damaged.
+    :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
+    flows = {name: load_flow(one.flow) for name, one in config.personas.items() if one.flow is not None}
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -133,6 +141,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
             tuple(lanes.values()),
+            flows,
         )
     for lane in engines.lanes:
         lane.start()
@@ -171,12 +180,15 @@ def _warm(config: Config, engines: Engines) -> None:
             said += [persona.connecting, persona.not_connected]
         tape = plan_for(config.recording, persona)
         before = tape.phrases() if tape else ()
-        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts, *before])
+        flow = engines.flows.get(persona.name)
+        guided = fixed_texts(flow, persona.greeting) if flow else ()
+        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts, *before, *guided])
 
     personas = [fill(persona, {}) for persona in config.personas.values() if not unfilled_of(persona)]
     with ThreadPoolExecutor(2, thread_name_prefix="warm") as pool:
         jobs = [pool.submit(engines.llm.warm, persona.prompt) for persona in personas]
         jobs += [pool.submit(phrases, persona) for persona in personas]
+        jobs += [pool.submit(engines.llm.warm_reader, primer_of(flow)) for flow in engines.flows.values()]
         for job in jobs:
             job.result()
 
@@ -201,8 +213,17 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
         tape=plan_for(config.recording, persona),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
+        flow=_flow_parts(engines, persona),
         retry_after_s=config.limits.retry_after_s,
     )
+
+
+def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
+    flow = engines.flows.get(persona.name)
+    if flow is None:
+        return None
+    reader = engines.llm.open_reader(primer_of(flow))
+    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane)
 
 
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:

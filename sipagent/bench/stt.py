@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -37,6 +37,8 @@ from sipagent.modelstore.store import ModelStore
 from sipagent.speech.stt import load_stt
 from sipagent.speech.types import SttEngine, SttStream, never_cancelled
 from sipagent.units import SAMPLE_RATE_HZ, Pcm16, ms_to_samples
+
+T = TypeVar("T")
 
 NAME = "stt"
 HELP = "word error rate over G.711, and how long the text takes (offline)"
@@ -144,7 +146,7 @@ def speech_of(folders: Sequence[str] | None, console: Console) -> list[Recording
     ]
 
 
-def spread(found: Sequence[Recording], count: int | None) -> list[Recording]:
+def spread(found: Sequence[T], count: int | None) -> list[T]:
     """``count`` of them from all over the list; None: all."""
     if count is None or count >= len(found):
         return list(found)

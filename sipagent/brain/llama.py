@@ -25,6 +25,7 @@ from sipagent.brain.llama_jobs import (
     Prompt,
 )
 from sipagent.brain.llama_native import NativeContext, NativeModel
+from sipagent.brain.llama_reader import TEXT_TOKENS, LlamaReader
 from sipagent.brain.llm import LlmCounters
 from sipagent.brain.types import EndScored, Message, Role, SamplingLimits
 from sipagent.errors import CapacityError, EngineError, ModelError
@@ -72,8 +73,9 @@ class LlamaModel:
         self.now_ms = now_ms
         self._max_calls = max_calls
         self._lock = threading.Lock()
-        self._free = list(range(max_calls + KEPT_PROMPTS))[::-1]
+        self._free = list(range(2 * max_calls + KEPT_PROMPTS))[::-1]
         self._open: set[LlamaConversation] = set()
+        self._readers: set[LlamaReader] = set()
         self._prompts: OrderedDict[str, Prompt] = OrderedDict()
         self._is_closed = False
         self.native = NativeModel(path)
@@ -104,12 +106,43 @@ class LlamaModel:
             self._open.add(conversation)
             return conversation
 
+    def open_reader(self, primer: str) -> LlamaReader:
+        """A new call's place for understanding. Does not wait for the primer to be read.
+
+        :raises CapacityError: every sequence is in use.
+        :raises EngineError: the primer is too long, or the model is closed.
+        """
+        prompt = self._primer(primer)
+        with self._lock:
+            if len(self._readers) >= self._max_calls:
+                raise CapacityError(f"llm: all {self._max_calls} readers are in use")
+            place = Place(self._free.pop())
+            reader = LlamaReader(self.native, self.decoder, prompt, place, self.now_ms, self._reader_closed)
+            self._readers.add(reader)
+            return reader
+
     def warm(self, system_prompt: str) -> None:
         """Read the prompt into the cache and wait for it.
 
         :raises EngineError: the prompt is too long, or it took two minutes.
         """
-        prompt = self._prompt(system_prompt)
+        self._wait_for(self._prompt(system_prompt))
+
+    def warm_reader(self, primer: str) -> None:
+        """Read the primer into the cache and wait for it. :raises EngineError: it is too long."""
+        self._wait_for(self._primer(primer))
+
+    def _primer(self, primer: str) -> Prompt:
+        tokens = (*self.native.bos_tokens, *self.native.tokenize(primer, False))
+        room = self.context_tokens - TEXT_TOKENS
+        if len(tokens) > room:
+            raise EngineError(
+                f"llm: a flow's examples are {len(tokens)} tokens, of {room} that llm.context_tokens leaves; "
+                "use fewer examples"
+            )
+        return self._kept(primer, tokens)
+
+    def _wait_for(self, prompt: Prompt) -> None:
         if not prompt.is_settled.wait(_WARM_LIMIT_S):
             raise EngineError(f"llm: reading a prompt took more than {_WARM_LIMIT_S:.0f} s")
         if isinstance(prompt.error, EngineError):
@@ -133,6 +166,13 @@ class LlamaModel:
         self.decoder.close()
         self._context.close()
         self.native.close()
+
+    def _reader_closed(self, reader: LlamaReader, place: Place) -> None:
+        with self._lock:
+            if reader in self._readers:
+                self._readers.remove(reader)
+                self.decoder.release(place)
+                self._free.append(place.sequence)
 
     def give_back(self, conversation: "LlamaConversation", place: Place) -> None:
         """Take a closed conversation's sequence back."""
@@ -192,7 +232,10 @@ class LlamaModel:
 
     def _prompt(self, system_prompt: str) -> Prompt:
         """The persona's prompt, being read if it is new; the least recently used one makes room."""
-        tokens = self._prompt_tokens(system_prompt)
+        return self._kept(system_prompt, self._prompt_tokens(system_prompt))
+
+    def _kept(self, system_prompt: str, tokens: tuple[int, ...]) -> Prompt:
+        """What many calls begin with, under its text."""
         with self._lock:
             if self._is_closed:
                 raise EngineError("llm: the model is closed")
@@ -249,8 +292,9 @@ class LlamaModel:
             )
         return NativeContext(
             self.native,
-            cells=self.context_tokens * (self._max_calls + 1),  # the calls', and one's worth of prompts
-            sequences=self._max_calls + KEPT_PROMPTS,
+            cells=self.context_tokens * (self._max_calls + 1)  # the calls', and one's worth of prompts
+            + TEXT_TOKENS * self._max_calls,
+            sequences=2 * self._max_calls + KEPT_PROMPTS,
             batch_tokens=STEP_TOKENS + ASIDE_TOKENS + self._max_calls,
             threads=threads,
         )

@@ -240,7 +240,7 @@ class Decoder:
         job.sampled.append(token)
         self._counters.generated_tokens += 1
         self._give(job, job.text.feed(self._model.piece(token)))
-        if job.text.is_stopped or len(job.sampled) >= job.max_tokens:
+        if job.text.is_stopped or job.decided is not None or len(job.sampled) >= job.max_tokens:
             self._end(job, None)
 
     def _finish_reading(self, job: Job) -> None:
@@ -252,7 +252,11 @@ class Decoder:
     def _sampler(self, job: Job) -> Sampler:
         if job not in self._samplers:
             temperature = job.limits.temperature
-            self._samplers[job] = Sampler(self._model.vocab_tokens, temperature=temperature, seed=self._seed)
+            self._samplers[job] = (
+                Sampler.under(self._model, job.grammar)
+                if job.grammar
+                else Sampler(self._model.vocab_tokens, temperature=temperature, seed=self._seed)
+            )
         return self._samplers[job]
 
     def _give(self, job: Job, text: str) -> None:

@@ -81,6 +81,10 @@ class Job:
     limits: SamplingLimits = field(default_factory=SamplingLimits)
     cancelled: Cancelled = never_cancelled
     max_tokens: int = 0
+    grammar: str = ""
+    """GBNF that the reply keeps to; then the likeliest token is taken. Empty: free text."""
+    choices: tuple[str, ...] = ()
+    """A reply that can only become one of these is over."""
     probe: int | None = None
     """Index of the token whose followers are looked at: does the caller's message end there?"""
     on_end_scored: EndScored | None = None
@@ -107,6 +111,14 @@ class Job:
     def is_waited_for(self) -> bool:
         """A clause is out and its reader has not come back for more: it needs the cores for its voice."""
         return self.text.has_clause and self.output.qsize() >= UNREAD_PIECES
+
+    @property
+    def decided(self) -> str | None:
+        """The one choice that the reply can still become; None: there are more, or it is free."""
+        if not self.choices or not self.sampled:
+            return None
+        left = [choice for choice in self.choices if choice.startswith(self.text.text)]
+        return left[0] if len(left) == 1 else None
 
     @property
     def urgency(self) -> int:

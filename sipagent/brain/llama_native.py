@@ -74,14 +74,14 @@ class NativeModel:
             reason = next((line for line in _log_errors if "error" in line), "not a GGUF model")
             raise ModelError(f"{path}: cannot be loaded: {reason}; fetch the model again")
         self.handle: Any = handle
-        self._vocab: Any = llama_cpp.llama_model_get_vocab(handle)
+        self.vocab: Any = llama_cpp.llama_model_get_vocab(handle)
         self.trained_context_tokens = llama_cpp.llama_model_n_ctx_train(handle)
-        self.vocab_tokens = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self.vocab_tokens = llama_cpp.llama_vocab_n_tokens(self.vocab)
         self.end_tokens = frozenset(
             token
             for token in range(self.vocab_tokens)
-            if llama_cpp.llama_vocab_is_eog(self._vocab, token)
-            or llama_cpp.llama_vocab_is_control(self._vocab, token)
+            if llama_cpp.llama_vocab_is_eog(self.vocab, token)
+            or llama_cpp.llama_vocab_is_control(self.vocab, token)
         )
         """Tokens that end a reply: end-of-generation ones, and any other markup."""
         self.closing_tokens = tuple(self.end_tokens | self._single_tokens(_CLOSINGS))
@@ -100,14 +100,14 @@ class NativeModel:
     @property
     def bos_tokens(self) -> tuple[int, ...]:
         """What every prompt must begin with: one token or none."""
-        if not llama_cpp.llama_vocab_get_add_bos(self._vocab):
+        if not llama_cpp.llama_vocab_get_add_bos(self.vocab):
             return ()
-        return (int(llama_cpp.llama_vocab_bos(self._vocab)),)
+        return (int(llama_cpp.llama_vocab_bos(self.vocab)),)
 
     def special_text(self, name: str) -> str:
         """Text of the ``bos`` or ``eos`` token, empty if there is none."""
-        token = int(getattr(llama_cpp, f"llama_vocab_{name}")(self._vocab))
-        return (llama_cpp.llama_vocab_get_text(self._vocab, token) or b"").decode() if token >= 0 else ""
+        token = int(getattr(llama_cpp, f"llama_vocab_{name}")(self.vocab))
+        return (llama_cpp.llama_vocab_get_text(self.vocab, token) or b"").decode() if token >= 0 else ""
 
     def close(self) -> None:
         """Free the weights. Every context of the model must be closed before."""
@@ -123,14 +123,14 @@ class NativeModel:
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
         tokens = (llama_cpp.llama_token * room)()
-        n = llama_cpp.llama_tokenize(self._vocab, data, len(data), tokens, room, False, is_markup)
+        n = llama_cpp.llama_tokenize(self.vocab, data, len(data), tokens, room, False, is_markup)
         if n < 0:
             raise EngineError(f"llm: cannot tokenise {len(data)} bytes")
         return tuple(tokens[:n])
 
     def _piece(self, token: int) -> bytes:
         buffer = ctypes.create_string_buffer(_MAX_PIECE_BYTES)
-        n = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, _MAX_PIECE_BYTES, 0, False)
+        n = llama_cpp.llama_token_to_piece(self.vocab, token, buffer, _MAX_PIECE_BYTES, 0, False)
         return buffer.raw[: max(0, n)]
 
 
@@ -226,6 +226,23 @@ class Sampler:
         for stage in stages:
             llama_cpp.llama_sampler_chain_add(chain, stage)
         self.handle: Any = chain
+
+    @classmethod
+    def under(cls, model: NativeModel, grammar: str) -> "Sampler":
+        """The likeliest token that a GBNF grammar allows, from its rule ``root``.
+
+        :raises EngineError: the grammar cannot be read.
+        """
+        sampler = cls.__new__(cls)
+        sampler.handle = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
+        _log_errors.clear()
+        stage = llama_cpp.llama_sampler_init_grammar(model.vocab, grammar.encode(), b"root")
+        if not stage:
+            sampler.close()
+            raise EngineError(f"llm: not a grammar: {(_log_errors or ['no reason given'])[-1]}")
+        for one in (stage, llama_cpp.llama_sampler_init_greedy()):
+            llama_cpp.llama_sampler_chain_add(sampler.handle, one)
+        return sampler
 
     def close(self) -> None:
         """Free it. Idempotent."""

@@ -74,6 +74,33 @@ class Conversation(Protocol):
         """Free the sequence at once; running jobs are cancelled. Idempotent."""
 
 
+class Reader(Protocol):
+    """One call's place for understanding: short completions of a text, kept to a grammar.
+
+    The text begins with the primer that the reader was opened with, whose KV cells all calls share.
+    """
+
+    def read(
+        self,
+        text: str,
+        grammar: str,
+        cancelled: Cancelled,
+        *,
+        choices: Sequence[str] = (),
+        max_tokens: int = 32,
+        deadline_ms: int = 3000,
+    ) -> str:
+        """The likeliest completion of primer and ``text`` under a GBNF grammar. Blocks.
+
+        :param choices: all completions, where they can be listed: it ends as soon as one is left.
+        :raises JobCancelled: ``cancelled()`` turned true, or the reader was closed.
+        :raises EngineError: the model failed, the grammar is none, or the deadline passed.
+        """
+
+    def close(self) -> None:
+        """Free the sequence. Idempotent."""
+
+
 class LanguageModel(Protocol):
     """A loaded model that several calls share."""
 
@@ -84,6 +111,15 @@ class LanguageModel(Protocol):
 
         :raises CapacityError: every sequence is in use.
         """
+
+    def open_reader(self, primer: str) -> Reader:
+        """A new call's place for understanding.
+
+        :raises CapacityError: every sequence is in use.
+        """
+
+    def warm_reader(self, primer: str) -> None:
+        """Compute the primer's KV cells now."""
 
     def warm(self, system_prompt: str) -> None:
         """Compute the prompt's KV cells now, so that the first call need not wait."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.ear import HearingEngines
+from sipagent.call.flow_talk import FlowParts
 from sipagent.call.keys import KeyRules
 from sipagent.call.tape import TapePlan
 from sipagent.call.turn_events import Phrase
@@ -29,6 +30,8 @@ class SessionParts:
     keys: KeyRules = field(default_factory=KeyRules)
     hold_s: int = 900
     """Longest time on hold."""
+    flow: FlowParts | None = None
+    """What guides the conversation; None: the language model alone."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
 

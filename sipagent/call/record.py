@@ -3,6 +3,7 @@ audit ledger the same with every word, sealed.
 """
 
 import statistics
+from collections.abc import Mapping
 
 import structlog
 
@@ -136,6 +137,12 @@ class CallRecord:
             body["queued_ms"] = dict(utterance.queued_ms)
             body["v2v_ms"] = v2v_ms_of(utterance)
         self._audit.note(Kind.TURN_AGENT, body, sealed={"text": text, "meant": utterance.prepared_text})
+
+    def outcome(self, name: str, data: Mapping[str, str]) -> None:
+        """What the call has come to, and what was told; of several the last one counts."""
+        self._log.info("call.outcome", outcome=name, pii_data=dict(data))
+        body: dict[str, object] = {"name": f"outcome.{name}", "reached_ms": monotonic_ms()}
+        self._audit.note(Kind.CALL_MILESTONE, body, sealed={"data": dict(data)})
 
     def pressed(self, digit: str, how: DigitWay) -> None:
         """A DTMF digit."""

@@ -19,6 +19,7 @@ from sipagent.call import turn_events as ev
 from sipagent.call.controls import ControlEvent, Controls, SendDigits
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import Asked, asked_by, is_farewell
+from sipagent.call.flow_talk import Deeds, FlowTalk, ToolDone, Understood
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
 from sipagent.call.ports import (
@@ -81,6 +82,8 @@ class Session:
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
         self._record = record
         self._tape = tape
+        deeds = Deeds(self._begin_utterance, self._end_call, record.outcome)
+        self._flow = FlowTalk(parts.flow, self._speaker, deeds, self.post, log) if parts.flow else None
         self._prepared: Utterance | None = None
         self._spoken: Utterance | None = None
         self._utterances = 0
@@ -173,6 +176,8 @@ class Session:
             self._stop_speaking()
         self._controls.close()
         self._parts.conversation.close()
+        if self._flow is not None:
+            self._flow.close()
         self._ear.close()
         self._tape.close()
         self._record.ended(down, self._line.audio, monotonic_ms())
@@ -198,6 +203,8 @@ class Session:
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
         if self._tape.clock(now_ms, is_quiet=is_quiet):
             self._open(now_ms)
+        if self._flow is not None:
+            self._flow.clock(now_ms)
 
     def _mind_time(self, now_ms: int) -> None:
         assert self._up_ms is not None
@@ -235,6 +242,8 @@ class Session:
                 self._record.media_fault(text, sent_to)
             case _ if isinstance(event, ControlEvent):
                 self._controls.take(event)
+            case Understood() | ToolDone() if self._flow is not None and not self._turn.is_closing:
+                self._flow.take(event)
             case SoundPrepared() | UtteranceComplete() | UtteranceFailed():
                 self._take_sound(event)
             case ev.TextHeard():
@@ -297,7 +306,8 @@ class Session:
         if utterance is not None:
             text = utterance.text or self._mouth.heard_text()
             self._told(utterance, text, at_ms, is_interrupted=False)
-        self._step(ev.SpeechEnded(at_ms, asked_by(text)))
+        asked = self._flow.asked if self._flow is not None else None
+        self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
         if self._tape.agent_ended(text, at_ms):
             self._open(at_ms)
 
@@ -389,6 +399,9 @@ class Session:
         assert utterance is not None
         assert utterance.attempt is not None
         utterance.caller_text = text
+        if self._flow is not None and not self._tape.is_asking:
+            self._flow.prepare(utterance, self._history, text)
+            return
         if is_farewell(text):
             self._speaker.say(utterance, self._parts.persona.goodbye)
             self._step(ev.ReplyEndsCall(utterance.attempt))
@@ -407,6 +420,8 @@ class Session:
         is_answer = self._spoken is not None and self._spoken.attempt is not None
         if is_answer and not self._mouth.has_begun:
             self._stop_speaking()  # committed, not yet audible: as if it had never been
+            if self._flow is not None:
+                self._flow.take_back()
 
     def _commit(self, text: str) -> None:
         utterance, self._prepared = self._prepared, None
@@ -415,6 +430,8 @@ class Session:
         self._record.heard(text, self._caller_since_ms, utterance.stamps_ms["speech_end"])
         self._tape.said(text, monotonic_ms())
         self._play(utterance)
+        if self._flow is not None:
+            self._flow.commit(utterance)
 
     def _play(self, utterance: Utterance) -> None:
         if self._mouth.is_active:
@@ -433,13 +450,38 @@ class Session:
 
     def _say(self, phrase: ev.Phrase, index: int) -> None:
         is_opening = phrase is ev.Phrase.GREETING and self._tape.opening
-        self._say_text(self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index))
+        text = self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index)
+        if self._flow is not None and phrase is ev.Phrase.GREETING and not self._tape.is_asking:
+            text = self._flow.opened(text)
+        elif self._flow is not None and phrase is ev.Phrase.NO_INPUT and not self._is_last_prompt(index):
+            text = self._flow.silent(text)
+        self._say_text(text)
+
+    def _is_last_prompt(self, index: int) -> bool:
+        return index == len(self._parts.persona.no_input.prompts) - 1
 
     def _say_text(self, text: str) -> None:
+        self._speaker.say(self._phrase_utterance(), text)
+
+    def _phrase_utterance(self) -> Utterance:
         utterance = self._new_utterance(None)
         self._prepared = None
         self._play(utterance)
-        self._speaker.say(utterance, text)
+        return utterance
+
+    def _begin_utterance(self) -> Utterance:
+        """The agent speaks of its own accord, as after a key: what went on is dropped."""
+        self._drop_prepared()
+        self._forget_turn()
+        attempt, patience = self._turn.attempt + 1, self._turn.patience
+        now_ms = monotonic_ms()
+        self._turn = tm.Turn(
+            agent=tm.Agent.THINKING, attempt=attempt, patience=patience, idle_since_ms=now_ms
+        )
+        return self._phrase_utterance()
+
+    def _end_call(self) -> None:
+        self._step(ev.ReplyEndsCall(self._turn.attempt))
 
     def _say_filler(self) -> None:
         text = self._parts.persona.one_moment
@@ -464,7 +506,11 @@ class Session:
         is_answer = self._tape.is_asking
         if self._tape.pressed(digit, now_ms):
             self._open(now_ms)
-        elif not is_answer and self._up_ms is not None and not self._turn.is_closing:
+        elif is_answer or self._up_ms is None or self._turn.is_closing:
+            return
+        elif self._flow is not None and digit not in self._parts.keys.actions:
+            self._flow.pressed(digit, now_ms)
+        else:
             self._controls.pressed(digit, now_ms)
 
     def interrupt(self) -> None:

@@ -128,19 +128,24 @@ class Speaker:
             self._synthesize(utterance, text, before="")
             self._complete(utterance, text)
 
-    def reply(self, utterance: Utterance, history: Sequence[Message]) -> None:
-        """Prepare the model's answer to ``history``, which ends with the caller's message."""
+    def reply(
+        self, utterance: Utterance, history: Sequence[Message], *, first: str = "", then: str = ""
+    ) -> None:
+        """Prepare the model's answer to ``history``, which ends with the caller's message.
+
+        :param first: phrase before it. :param then: phrase behind it, as a question to come back to.
+        """
 
         attempt = utterance.attempt
-        assert attempt is not None
 
         def end_scored(score: float) -> None:
-            self._post(WordsScored(attempt, score))
+            if attempt is not None:
+                self._post(WordsScored(attempt, score))
 
         def job() -> None:
             splitter = ClauseSplitter()
             written: list[str] = []
-            before = ""
+            before = self._clause(utterance, first, "") if first else ""
             try:
                 pieces = self._conversation.reply(
                     history, self._limits, utterance.is_cancelled, on_end_scored=end_scored
@@ -148,19 +153,23 @@ class Speaker:
                 for piece in pieces:
                     if not written:
                         utterance.stamp("llm_first_token")
-                        self._post(ReplyBegan(attempt))
+                        if attempt is not None:
+                            self._post(ReplyBegan(attempt))
                     written.append(piece)
                     for clause in splitter.push(piece):
                         before = self._clause(utterance, clause, before)
                 for clause in splitter.flush():
                     before = self._clause(utterance, clause, before)
             except EngineError as error:
-                self._post(UtteranceFailed(utterance.utterance_id, str(error)))
-                return
+                if not then:
+                    self._post(UtteranceFailed(utterance.utterance_id, str(error)))
+                    return
+            if then:
+                before = self._clause(utterance, then, before)
             if not before:
                 self._post(UtteranceFailed(utterance.utterance_id, "llm: the reply has nothing to say"))
                 return
-            self._complete(utterance, "".join(written).strip())
+            self._complete(utterance, " ".join(filter(None, (first, "".join(written).strip(), then))))
 
         self._engines.reply_lane.submit(
             job, priority=Priority.FIRST_CLAUSE, cancelled=utterance.is_cancelled, waited=utterance.waited

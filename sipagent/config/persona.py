@@ -84,6 +84,8 @@ class PersonaConfig:
     """What the language model is told about its task, a text file relative to sip.yaml."""
     prompt: str = field(default="", repr=False, metadata=from_file("prompt_file"))
     """Text of ``prompt_file``, without white space around it."""
+    flow: Path | None = None
+    """Flow file that guides the conversation, relative to sip.yaml; without it the language model leads."""
     voice: str = AUTO_VOICE
     """Voice model of kind tts in the catalogue, or ``hibari``; ``auto``: ``piper-en_US-joe-medium`` on four
     cores or more, else ``hibari``, which needs a tenth of the time."""

@@ -74,6 +74,12 @@ class FakeLlm:
         self.open.add(conversation)
         return conversation
 
+    def open_reader(self, primer: str) -> "FakeReader":
+        return FakeReader(primer)
+
+    def warm_reader(self, primer: str) -> None:
+        self.warm(primer)
+
     def warm(self, system_prompt: str) -> None:
         if self.is_closed:
             raise EngineError("llm: the model is closed")
@@ -167,3 +173,29 @@ class FakeConversation:
         self._cache = words
         self._model.tally.decoded_prompt_tokens += len(words) - same
         return same
+
+
+class FakeReader:
+    """Understands by likeness: the choice that shares most words with the text, else the last one."""
+
+    def __init__(self, primer: str) -> None:
+        self.primer = primer
+        self.is_closed = False
+
+    def read(
+        self,
+        text: str,
+        grammar: str,
+        cancelled: Cancelled,
+        *,
+        choices: Sequence[str] = (),
+        max_tokens: int = 32,
+        deadline_ms: int = 3000,
+    ) -> str:
+        if self.is_closed:
+            raise EngineError("llm: the reader is closed")
+        said = set(text.lower().split())
+        return next((one for one in choices if said & set(one.split())), choices[-1] if choices else "")
+
+    def close(self) -> None:
+        self.is_closed = True

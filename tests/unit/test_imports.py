@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("media",),
     ("speech",),
     ("brain",),
+    ("flows",),
     ("ledger",),
     ("call",),
     ("campaigns",),
@@ -38,6 +39,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "hibari": ("speech/tts_hibari.py",),
     "hibari_tts": ("speech/tts_hibari.py",),
     "yaml": ("config/*", "modelstore/*", "lab/*"),
+    "phonenumbers": ("flows/phones.py",),
     "sqlite3": (),
 }
 """Library → the files that may import it."""

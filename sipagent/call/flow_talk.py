@@ -1,0 +1,345 @@
+"""A flow in a call: prepares its words while the caller may still go on, and acts when the turn is over.
+
+::
+
+    prepare ──rules──▶ step ──▶ words to the speaker            (nothing has happened yet)
+       └─ in doubt ─▶ reply lane: model ─Understood─▶ step …
+    commit  ──▶ the talk moves on: outcome, transfer, hang-up; tools run, unless they are safe and ran before
+                                               └─ ToolDone ─▶ step ─▶ the rest of the words
+
+A prepared step that is never committed is simply forgotten: the machine is pure.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from sipagent.brain.types import Message, Reader, Role
+from sipagent.call.endpointing import Asked
+from sipagent.call.turn_events import ReplyBegan
+from sipagent.call.utterance import Speaker, Utterance, UtteranceFailed
+from sipagent.call.work import Lane, Priority
+from sipagent.errors import EngineError, JobCancelled, SipAgentError
+from sipagent.flows import talk as fm
+from sipagent.flows.expected import Expected, expected_of
+from sipagent.flows.machine import step as step_flow
+from sipagent.flows.schema import Flow
+from sipagent.flows.talk import Meaning, Talk
+from sipagent.flows.understand import Understanding, understand_by_rules
+from sipagent.speech.types import Cancelled, never_cancelled
+
+_KEYS_PAUSE_MS = 3_000
+_ASKED = {
+    "phone": Asked.NUMBER,
+    "digits": Asked.NUMBER,
+    "name": Asked.SPELLING,
+    "email": Asked.SPELLING,
+    "yes_no": Asked.YES_NO,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a tool did."""
+
+    status: str
+    """One of the tool's ``results``."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+class ToolRunner(Protocol):
+    """Runs the tools that flows name."""
+
+    def run(self, name: str, arguments: Mapping[str, str]) -> ToolAnswer:
+        """Do it; blocks. Called on a lane of the call's, never on its thread.
+
+        :raises SipAgentError: it failed; the flow takes its ``failed`` way.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class FlowParts:
+    """What a flow in a call is built from."""
+
+    flow: Flow
+    reader: Reader | None
+    lane: Lane
+    tools: ToolRunner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What the call does for a flow. Call thread."""
+
+    begin_utterance: Callable[[], Utterance]
+    """The agent speaks of its own accord."""
+    end_call: Callable[[], None]
+    """Hang up when what is being said has been said."""
+    note_outcome: Callable[[str, Mapping[str, str]], None]
+    """The call's outcome, for the log and the ledger."""
+    transfer: Callable[[str], bool] = lambda target: False
+    """Hand the caller over. False: that is not possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The model has understood the caller's words."""
+
+    utterance_id: int
+    meaning: Meaning
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDone:
+    """A tool has returned."""
+
+    utterance_id: int
+    event: fm.ToolReturned
+
+
+@dataclass(slots=True)
+class _Step:
+    """One utterance's way through the flow."""
+
+    utterance: Utterance
+    history: Sequence[Message]
+    talk: Talk
+    deeds: list[fm.Action] = field(default_factory=list)
+    """To be done at the commit."""
+    is_committed: bool = False
+    has_acted: bool = False
+    """A tool that is not safe has been called."""
+    before: Talk | None = None
+    """Where the talk stood before the commit, as long as it can be taken back."""
+    said: list[str] = field(default_factory=list)
+    """What waits for the end of a tool to be spoken with what follows."""
+
+
+class FlowTalk:
+    """One call's flow. Call thread only.
+
+    :param post: of the call's mailbox.
+    """
+
+    def __init__(
+        self,
+        parts: FlowParts,
+        speaker: Speaker,
+        deeds: Deeds,
+        post: Callable[[object], None],
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._parts = parts
+        self._flow = parts.flow
+        self._understanding = Understanding(parts.flow, parts.reader)
+        self._speaker = speaker
+        self._deeds = deeds
+        self._post = post
+        self._log = log
+        self._zone = ZoneInfo(parts.flow.time_zone)
+        self._talk = Talk()
+        self._step: _Step | None = None
+        self._keyed_ms: int | None = None
+
+    def __repr__(self) -> str:
+        return f"FlowTalk({self._flow.name}, {self._talk.state})"
+
+    @property
+    def asked(self) -> Asked | None:
+        """What the open question asks for, where the flow knows better than the words tell."""
+        if not self._talk.state:
+            return None
+        return asked_of(expected_of(self._flow, self._talk))
+
+    def opened(self, greeting: str) -> str:
+        """The greeting and the first question. The flow begins (again)."""
+        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(), self._now())
+        self._step = None
+        return " ".join([greeting, *_texts(actions)]).strip()
+
+    def silent(self, prompt: str) -> str:
+        """The persona's no-input prompt and the open question."""
+        self._talk, actions = step_flow(self._flow, self._talk, fm.Silent(), self._now())
+        return " ".join([prompt, *_texts(actions)]).strip()
+
+    def prepare(self, utterance: Utterance, history: Sequence[Message], text: str) -> None:
+        """Prepare the answer to the caller's words; ``history`` is what was said before them."""
+        messages = [*history, Message(Role.CALLER, text)]
+        step = self._step = _Step(utterance, messages, self._talk)
+        if self._talk.is_waiting:
+            return  # a tool is at work: its answer is what is said
+        expected, now = expected_of(self._flow, self._talk), self._now()
+        meaning = understand_by_rules(self._flow, expected, text, now)
+        if meaning is not None:
+            self._advance(step, fm.Heard(text, meaning))
+            return
+
+        def job() -> None:
+            try:
+                found = self._understanding.by_model(expected, text, now, utterance.is_cancelled)
+            except JobCancelled:
+                return
+            except EngineError as error:
+                self._log.warning("flow.not_understood", reason=str(error))
+                found = Meaning()
+            utterance.stamp("understood")
+            self._post(Understood(utterance.utterance_id, found))
+
+        self._submit(utterance, job, utterance.is_cancelled)
+
+    def pressed(self, key: str, now_ms: int) -> None:
+        """The caller has pressed a key."""
+        self._keyed_ms = now_ms
+        self._at_once(fm.Pressed(key))
+
+    def clock(self, now_ms: int) -> None:
+        """Time passes: a number that was being keyed in may be complete."""
+        if self._keyed_ms is not None and now_ms - self._keyed_ms >= _KEYS_PAUSE_MS:
+            self._keyed_ms = None
+            self._at_once(fm.KeysPaused())
+
+    def transfer_failed(self) -> None:
+        """Nobody has taken the caller over."""
+        self._at_once(fm.TransferFailed())
+
+    def take(self, event: Understood | ToolDone) -> None:
+        """What a lane has found out. Late ones are ignored, but a tool that has been at work is not."""
+        step = self._step
+        is_open = step is not None and not step.utterance.is_cancelled()
+        if isinstance(event, Understood):
+            if step is not None and is_open and step.utterance.utterance_id == event.utterance_id:
+                self._advance(step, fm.Heard(step.history[-1].text, event.meaning))
+        elif step is not None and is_open and (step.is_committed or not self._talk.is_waiting):
+            self._advance(step, event.event)
+        elif self._talk.is_waiting:
+            self._at_once(event.event)
+
+    def commit(self, utterance: Utterance) -> None:
+        """The caller's turn is over: what was prepared comes true."""
+        step = self._step
+        if step is not None and step.utterance is utterance:
+            step.is_committed, step.before = True, self._talk
+            self._settle(step)
+
+    def take_back(self) -> None:
+        """Nothing of the committed answer was audible and the caller goes on: the turn is not over after
+        all. What a tool has done stays done."""
+        step = self._step
+        if step is not None and step.before is not None and not step.has_acted:
+            self._talk = step.before
+            self._step = None
+
+    def close(self) -> None:
+        """Free the model's place."""
+        if self._parts.reader is not None:
+            self._parts.reader.close()
+
+    # --- inside ---
+
+    def _now(self) -> datetime:
+        return datetime.now(self._zone)
+
+    def _at_once(self, event: fm.Event) -> None:
+        """An event without the caller's words: it is committed as it comes."""
+        talk, actions = step_flow(self._flow, self._talk, event, self._now())
+        if not actions:
+            self._talk = talk
+            return
+        utterance = self._deeds.begin_utterance()
+        step = self._step = _Step(utterance, [Message(Role.CALLER, "-")], self._talk, is_committed=True)
+        self._advance(step, event)
+
+    def _advance(self, step: _Step, event: fm.Event) -> None:
+        step.talk, actions = step_flow(self._flow, step.talk, event, self._now())
+        self._log.debug("flow.stepped", state=step.talk.state, by=type(event).__name__)
+        step.deeds += [action for action in actions if not isinstance(action, fm.Say | fm.Word | fm.Answer)]
+        call = next((action for action in actions if isinstance(action, fm.CallTool)), None)
+        is_open = call is not None or any(isinstance(action, fm.Transfer) for action in actions)
+        if is_open:
+            step.said += _texts(actions)
+        else:
+            self._speak(step, actions)
+        if call is not None and call.is_safe and not step.is_committed:
+            step.deeds.remove(call)
+            self._run(step, call)
+        if step.is_committed:
+            self._settle(step)
+
+    def _settle(self, step: _Step) -> None:
+        """The talk stands where the step has led it, and what the step wants is done."""
+        self._talk = step.talk
+        deeds, step.deeds = step.deeds, []
+        for deed in deeds:
+            match deed:
+                case fm.SetOutcome(name, data):
+                    self._deeds.note_outcome(name, data)
+                case fm.HangUp():
+                    self._deeds.end_call()
+                case fm.CallTool():
+                    self._run(step, deed)
+                case fm.Transfer(target):
+                    if self._deeds.transfer(target):
+                        self._speak(step, ())
+                    else:
+                        self._advance(step, fm.TransferFailed())
+
+    def _speak(self, step: _Step, actions: Sequence[fm.Action]) -> None:
+        """Say it in order; around what the model words only what follows is said besides."""
+        before, step.said = step.said, []
+        wording = next((action for action in actions if isinstance(action, fm.Word | fm.Answer)), None)
+        if wording is None:
+            text = " ".join([*before, *_texts(actions)])
+            if text:
+                if step.utterance.attempt is not None:
+                    self._post(ReplyBegan(step.utterance.attempt))
+                self._speaker.say(step.utterance, text)
+            else:
+                self._post(UtteranceFailed(step.utterance.utterance_id, "flow: there is nothing to say"))
+            return
+        at = list(actions).index(wording)
+        messages = list(step.history)
+        if isinstance(wording, fm.Word):
+            messages[-1] = replace(messages[-1], text=f"{messages[-1].text} ({wording.instruction})")
+        first = " ".join([*before, *_texts(actions[:at])])
+        self._speaker.reply(step.utterance, messages, first=first, then=" ".join(_texts(actions[at + 1 :])))
+
+    def _run(self, step: _Step, call: fm.CallTool) -> None:
+        tools, utterance = self._parts.tools, step.utterance
+        step.has_acted |= not call.is_safe
+
+        def job() -> None:
+            try:
+                if tools is None:
+                    raise EngineError("no tools are installed")
+                answer = tools.run(call.name, call.arguments)
+            except SipAgentError as error:
+                self._log.warning("tool.failed", tool=call.name, reason=str(error))
+                answer = ToolAnswer("failed")
+            event = fm.ToolReturned(call.call_id, answer.status, answer.variables)
+            self._post(ToolDone(utterance.utterance_id, event))
+
+        self._log.info("tool.called", tool=call.name, pii_arguments=dict(call.arguments))
+        self._submit(utterance, job, never_cancelled if step.is_committed else utterance.is_cancelled)
+
+    def _submit(self, utterance: Utterance, job: Callable[[], None], cancelled: Cancelled) -> None:
+        self._parts.lane.submit(
+            job, priority=Priority.FIRST_CLAUSE, cancelled=cancelled, waited=utterance.waited
+        )
+
+
+def asked_of(expected: Expected) -> Asked | None:
+    """How patient to be with the answer."""
+    slot = expected.open_slot
+    if expected.before is not None:
+        return Asked.YES_NO
+    if slot is not None:
+        return _ASKED.get(slot.type, Asked.SOMETHING)
+    return Asked.YES_NO if expected.takes_yes_no else None
+
+
+def _texts(actions: Sequence[fm.Action]) -> list[str]:
+    return [action.text for action in actions if isinstance(action, fm.Say)]

@@ -1,0 +1,53 @@
+"""What the flow listens for at the moment. Pure."""
+
+from dataclasses import dataclass
+
+from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
+from sipagent.flows.talk import Talk
+from sipagent.flows.values import Value
+
+_SPECIAL = (YES, NO, QUESTION, GOODBYE, OPERATOR, REPEAT)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the caller's next words may mean."""
+
+    intents: tuple[str, ...]
+    """Those of the flow that the state or every state reacts to, without the built-in ones."""
+    passing: frozenset[str]
+    """Of these the ones that are answered by the way: slots in the same words are no answers."""
+    slots: tuple[SlotConfig, ...]
+    """The open one first, where there is one."""
+    filled: frozenset[str]
+    """Slots that have a value."""
+    is_asked: bool
+    """The first slot has been asked for, or read back."""
+    before: Value | None = None
+    """What was read back and waits for a yes."""
+    takes_yes_no: bool = False
+    may_answer: bool = True
+
+    @property
+    def open_slot(self) -> SlotConfig | None:
+        """The slot that is asked for or was read back."""
+        return self.slots[0] if self.is_asked else None
+
+
+def expected_of(flow: Flow, talk: Talk) -> Expected:
+    """What the flow listens for after its last words."""
+    state = flow.states[talk.state]
+    own = [name for name in state.on if name in flow.intents and name not in _SPECIAL]
+    others = [name for name in flow.everywhere if name in flow.intents and name not in own]
+    open_name = talk.confirming or talk.asking
+    names = dict.fromkeys((*([open_name] if open_name else ()), *state.collect, *state.listen))
+    return Expected(
+        intents=(*own, *others),
+        passing=frozenset(name for name in others if not flow.everywhere[name].go),
+        filled=frozenset(talk.slots),
+        slots=tuple(flow.slots[name] for name in names),
+        is_asked=bool(open_name),
+        before=talk.slots[talk.confirming] if talk.confirming else None,
+        takes_yes_no=bool(talk.confirming) or YES in state.on or NO in state.on,
+        may_answer=state.answer and QUESTION not in state.on,
+    )

@@ -1,0 +1,85 @@
+"""A flow in text: what the caller types, what the agent would say. For trying a flow out, and for tests."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sipagent.brain.types import Reader
+from sipagent.flows import talk as fm
+from sipagent.flows.expected import expected_of
+from sipagent.flows.machine import step
+from sipagent.flows.schema import Flow
+from sipagent.flows.talk import Meaning, Talk
+from sipagent.flows.understand import Understanding, understand_by_rules
+from sipagent.speech.types import never_cancelled
+
+Results = Mapping[str, Sequence[str]]
+"""Tool → the statuses that it returns, one call after the other; the last one again and again."""
+
+
+@dataclass(slots=True)
+class Simulation:
+    """One call in text.
+
+    :param reader: the model's understanding; None: what the rules leave open is not understood.
+    :param results: of the tools; without an entry a tool returns its first result.
+    """
+
+    flow: Flow
+    now: datetime
+    reader: Reader | None = None
+    results: Results = field(default_factory=dict)
+    talk: Talk = field(default_factory=Talk)
+    called: dict[str, int] = field(default_factory=dict)
+
+    def open(self) -> list[str]:
+        """What is said first."""
+        return list(self._take(fm.Opened()))
+
+    def hear(self, line: str) -> list[str]:
+        """What follows the caller's line; ``#1`` is a key, ``#`` alone too, an empty line is silence."""
+        line = line.strip()
+        if not line:
+            return list(self._take(fm.Silent()))
+        if line.startswith("#") and len(line) > 1:
+            return [text for key in line[1:] for text in self._take(fm.Pressed(key))]
+        return list(self._take(fm.Heard(line, self.understand(line))))
+
+    def understand(self, line: str) -> Meaning:
+        """Rules first, then the model, as in a call."""
+        expected = expected_of(self.flow, self.talk)
+        meaning = understand_by_rules(self.flow, expected, line, self.now)
+        if meaning is not None:
+            return meaning
+        understanding = Understanding(self.flow, self.reader)
+        return understanding.by_model(expected, line, self.now, never_cancelled)
+
+    def _take(self, event: fm.Event) -> Iterator[str]:
+        todo = [event]
+        while todo:
+            self.talk, actions = step(self.flow, self.talk, todo.pop(), self.now)
+            for action in actions:
+                match action:
+                    case fm.Say(text):
+                        yield f"Agent: {text}"
+                    case fm.Word(instruction):
+                        yield f"Agent: <in the model's words: {instruction}>"
+                    case fm.Answer(text):
+                        yield f"Agent: <the model answers: {text}>"
+                    case fm.CallTool(call_id, name, arguments):
+                        status = self._result(name)
+                        told = ", ".join(f"{key}={value}" for key, value in arguments.items())
+                        yield f"[tool {name}({told}) → {status}]"
+                        todo.append(fm.ToolReturned(call_id, status))
+                    case fm.Transfer(target):
+                        yield f"[transfer to {target}]"
+                    case fm.SetOutcome(name, data):
+                        told = ", ".join(f"{key}={value}" for key, value in data.items())
+                        yield f"[outcome {name}{f': {told}' if told else ''}]"
+                    case fm.HangUp():
+                        yield "[hang up]"
+
+    def _result(self, name: str) -> str:
+        statuses = self.results.get(name) or self.flow.tools[name].results
+        at = self.called[name] = self.called.get(name, -1) + 1
+        return statuses[min(at, len(statuses) - 1)] if name in self.results else statuses[0]

@@ -1,0 +1,96 @@
+"""One reader for each type of slot, and the sentences that go with it. Pure."""
+
+import re
+
+from sipagent.flows.dates import read_date
+from sipagent.flows.emails import read_email
+from sipagent.flows.names import read_name
+from sipagent.flows.numbers import read_digits, read_number
+from sipagent.flows.phones import LEAST_DIGITS, MOST_DIGITS, read_phone
+from sipagent.flows.schema import SlotConfig
+from sipagent.flows.times import read_time
+from sipagent.flows.values import Reading, Said, Value, repaired, tokens_of, without_lead, without_negated
+from sipagent.flows.yes_no import yes_or_no
+
+KEYED = frozenset(("number", "digits", "phone"))
+"""Types that callers may key in."""
+_ALWAYS_READ_BACK = frozenset(("digits", "phone", "email"))
+_READ_BACKS = {
+    "digits": "That was {value}. Is that right?",
+    "phone": "That's {value}. Is that right?",
+    "email": "That's {value}. Is that right?",
+    "name": "{value}. Is that right?",
+}
+_TEXT_LEAD = re.compile(
+    r"^(?:it's|it is|that's|i think|because|i would say|i'd say|the reason is|i guess|it's about|"
+    r"about)\b[, ]*",
+    re.I,
+)
+
+
+def read_slot(slot: SlotConfig, said: Said) -> Reading:
+    """What was said of the slot: a value, why it cannot be, or None: nothing."""
+    match slot.type:
+        case "date":
+            return read_date(said, is_past=slot.is_past)
+        case "time":
+            return read_time(said)
+        case "phone":
+            return read_phone(said, region=slot.region)
+        case "digits":
+            return read_digits(said, least=slot.least, most=slot.most)
+        case "number":
+            return read_number(said, least=slot.least, most=slot.most)
+        case "name":
+            return read_name(said)
+        case "email":
+            return read_email(said)
+        case "yes_no":
+            answer = yes_or_no(said.text) if said.is_asked else None
+            return Value(answer, answer) if answer else None
+        case "choice":
+            return _read_choice(slot, said)
+        case "text":
+            text = _TEXT_LEAD.sub("", without_lead(said.text)).strip()
+            return Value(text, text.rstrip(".!?")) if said.is_asked and len(text) > 1 else None
+
+
+def most_digits(slot: SlotConfig) -> int:
+    """Keys after which a number is complete without ``#``."""
+    if slot.type == "phone":
+        return MOST_DIGITS
+    return min(slot.most, MOST_DIGITS) if slot.type == "digits" else len(str(slot.most))
+
+
+def least_digits(slot: SlotConfig) -> int:
+    """Digits under which more are to come."""
+    return {"phone": LEAST_DIGITS, "digits": slot.least}.get(slot.type, 1)
+
+
+def is_read_back(slot: SlotConfig, value: Value) -> bool:
+    """The caller is asked whether it was understood."""
+    if slot.confirm != "auto":
+        return slot.confirm == "always"
+    return slot.type in _ALWAYS_READ_BACK or not value.is_sure
+
+
+def read_back(slot: SlotConfig, value: Value) -> str:
+    """The question whether it was understood."""
+    text = slot.read_back or _READ_BACKS.get(slot.type, "{value}. Is that right?")
+    return text.replace("{value}", value.spoken)
+
+
+def _read_choice(slot: SlotConfig, said: Said) -> Reading:
+    """The option of which most was said; of several, the one said last after a correction."""
+    _, last = repaired(said.text)
+    words = " ".join(tokens_of(without_negated(last)))
+    found: list[tuple[int, int, str]] = []
+    for option, others in slot.options.items():
+        for phrase in (option.replace("_", " "), *others):
+            pattern = " ".join(tokens_of(phrase))
+            if match := re.search(rf"\b{re.escape(pattern)}(?:s|es|ed|ing)?\b", words):
+                found.append((-len(pattern), match.start(), option))
+    if not found:
+        return None
+    option = min(found)[2]
+    return Value(option, option.replace("_", " "))

@@ -1,0 +1,88 @@
+"""What slots hold, and the words that all of their readers share."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+_REPAIR = re.compile(
+    r"\b(?:no,? sorry|sorry,? no|no,? wait|wait,? no|i mean(?:t)?|or rather|make that|correction|"
+    r"scratch that|"
+    r"actually,? no|no,? actually|excuse me)\b[,. ]*|(?<=[a-z0-9])[,.] (?:no|sorry|actually|wait)[,.]? +",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(
+    r"\b(?:not|isn't|don't want|rather than|instead of)\s+(?:on\s+|at\s+|for\s+|the\s+)?"
+    r"((?:[\w:'-]+\s?){1,3}?)(?=[,.;!?]|\s+but\b|$)",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(r"^(?:no|nope|nah|well|sorry|actually|um+|uh+|oh|hm+|er+)\b[,.! ]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a slot holds."""
+
+    value: str
+    """In one form only: ``2026-03-02``, ``14:30``, ``+15550100123``, ``yes``, ``Sam Smyth``."""
+    spoken: str
+    """As it is read back."""
+    is_sure: bool = True
+    """False: it is read back whatever the flow says about confirming."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something of the kind was said, but it cannot be."""
+
+    reason: str
+    """Said to the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a caller said, and when."""
+
+    text: str
+    now: datetime
+    """In the time zone of the flow."""
+    is_asked: bool = True
+    """The slot is what was asked for; else only an unmistakable value is taken."""
+    before: Value | None = None
+    """The value that was read back and is being mended."""
+
+
+Reading = Value | Refused | None
+
+
+def tokens_of(text: str) -> list[str]:
+    """Lower-case words and numbers; ``5-5-5`` and ``ten-thirty`` are taken apart, ``10:30`` is not."""
+    found = re.findall(r"\d+(?:[:.]\d+)+|\d+(?:st|nd|rd|th)\b|\d+|[a-z']+", text.lower().replace("’", "'"))
+    return [token.strip("'") for token in found if token.strip("'")]
+
+
+def repaired(text: str) -> tuple[str, str]:
+    """(what was said before the caller corrected themselves, the correction); the first is mostly empty."""
+    parts = _REPAIR.split(text)
+    return (" ".join(parts[:-1]).strip(), parts[-1].strip()) if len(parts) > 1 else ("", text.strip())
+
+
+def without_negated(text: str) -> str:
+    """``not Tuesday, Thursday`` → ``Thursday``."""
+    left = " ".join(_NEGATED.sub(" ", text).split())
+    return left if re.search(r"\w", left) else text
+
+
+def without_echo(text: str) -> str:
+    """``Eight. Eight.`` → ``Eight.``: speech-to-text writes short words twice."""
+    words = text.split()
+    half = len(words) // 2
+    plain = [word.strip(",.!?").lower() for word in words]
+    return " ".join(words[:half]) if half and plain[:half] == plain[half:] else text
+
+
+def without_lead(text: str) -> str:
+    """Without ``no,`` and ``um`` at its beginning."""
+    before = ""
+    while before != text:
+        before, text = text, _LEAD.sub("", text.strip())
+    return text

@@ -1,0 +1,218 @@
+"""A flow in a call: what is only prepared has no effect, what is committed has it once."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from sipagent.call.endpointing import Asked
+from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, ToolAnswer, ToolDone, Understood
+from sipagent.call.utterance import Utterance
+from sipagent.errors import EngineError
+from sipagent.flows.load import load_flow
+from sipagent.flows.talk import Meaning
+
+pytestmark = pytest.mark.unit
+
+FLOWS = Path(__file__).resolve().parents[2] / "flows"
+BOOKING = ("I'd like to book", "next Tuesday at ten", "Sarah Miller", "555-0123", "yes")
+
+
+class Tools:
+    """Notes what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, str]]] = []
+        self.fails = False
+
+    def run(self, name: str, arguments: Mapping[str, str]) -> ToolAnswer:
+        self.calls.append((name, dict(arguments)))
+        if self.fails:
+            raise EngineError("the calendar is down")
+        return ToolAnswer("ok")
+
+
+class Call:
+    """Speaker, lane and deeds of one call: notes what is said, runs jobs when told to."""
+
+    def __init__(self, name: str, *, safe: bool = False, transfers: bool = False) -> None:
+        flow = load_flow(FLOWS / f"{name}.yaml")
+        if safe:
+            object.__setattr__(flow.tools["book_slot"], "safe", True)
+        self.said: list[str] = []
+        self.posted: list[object] = []
+        self.jobs: list[Callable[[], None]] = []
+        self.deeds: list[str] = []
+        self.tools = Tools()
+        self.utterances = 0
+        deeds = Deeds(
+            self.begin_utterance,
+            lambda: self.deeds.append("end"),
+            lambda name, data: self.deeds.append(name),
+            lambda target: transfers,
+        )
+        parts = FlowParts(flow, None, self, self.tools)  # type: ignore[arg-type]  # a lane in a test's hand
+        log = structlog.get_logger()
+        self.talk = FlowTalk(parts, self, deeds, self.posted.append, log)  # type: ignore[arg-type]
+        self.opening = self.talk.opened("Hello.")
+
+    def submit(self, job: Callable[[], None], *, cancelled: Callable[[], bool], **_: object) -> None:
+        self.jobs.append(lambda: None if cancelled() else job())
+
+    def say(self, utterance: Utterance, text: str) -> None:
+        if not utterance.is_cancelled():
+            self.said.append(text)
+
+    def reply(self, utterance: Utterance, history: Any, *, first: str = "", then: str = "") -> None:
+        self.said.append(f"{first}<{history[-1].text}>{then}")
+
+    def begin_utterance(self) -> Utterance:
+        self.utterances += 1
+        return Utterance(self.utterances, None)
+
+    def prepare(self, text: str) -> Utterance:
+        self.utterances += 1
+        utterance = Utterance(self.utterances, self.utterances)
+        self.talk.prepare(utterance, [], text)
+        return utterance
+
+    def turn(self, *texts: str) -> Utterance:
+        """Whole turns of the caller."""
+        for text in texts:
+            utterance = self.prepare(text)
+            self.talk.commit(utterance)
+        return utterance
+
+    def work(self) -> None:
+        """Run what waits in the lane, and hand the results over."""
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job()
+        posted = [one for one in self.posted if isinstance(one, Understood | ToolDone)]
+        self.posted.clear()
+        for event in posted:
+            self.talk.take(event)
+
+
+def test_greeting_and_first_question_are_one() -> None:
+    assert Call("receptionist").opening == "Hello. How can I help?"
+
+
+def test_what_is_only_prepared_has_no_effect() -> None:
+    call = Call("receptionist")
+    before = repr(call.talk)
+    guess = call.prepare("Goodbye.")
+    assert "Goodbye" in call.said[-1]
+    guess.cancel()
+    assert call.deeds == []
+    assert repr(call.talk) == before
+    call.turn("Goodbye.")
+    assert call.deeds == ["end"]
+
+
+def test_tool_runs_after_the_commit_and_once() -> None:
+    call = Call("receptionist")
+    call.turn(*BOOKING)
+    guess = call.prepare("Yes")
+    call.work()
+    assert call.tools.calls == []
+    guess.cancel()
+    call.turn("Yes, please.")
+    call.work()
+    assert [name for name, _ in call.tools.calls] == ["book_slot"]
+    assert call.tools.calls[0][1]["phone"] == "5550123"
+    assert call.said[-1].startswith("You're booked")
+    assert call.deeds == ["booked"]
+
+
+def test_safe_tool_runs_ahead_and_its_answer_waits_for_the_commit() -> None:
+    call = Call("receptionist", safe=True)
+    call.turn(*BOOKING)
+    guess = call.prepare("Yes")
+    call.work()
+    assert len(call.tools.calls) == 1
+    assert call.said[-1].startswith("You're booked")
+    assert call.deeds == []
+    call.talk.commit(guess)
+    assert call.deeds == ["booked"]
+    assert len(call.tools.calls) == 1
+
+
+def test_words_while_a_tool_works_do_not_lose_its_result() -> None:
+    call = Call("receptionist")
+    call.turn(*BOOKING, "Yes").cancel()  # nothing was audible yet, and the caller goes on
+    call.talk.take_back()
+    call.prepare("hello?")
+    call.work()
+    assert call.said[-1].startswith("You're booked")
+    assert "main" in repr(call.talk)
+
+
+def test_tool_that_raises_takes_the_failed_way() -> None:
+    call = Call("receptionist")
+    call.tools.fails = True
+    call.turn(*BOOKING, "Yes")
+    call.work()
+    assert "can't reach our calendar" in call.said[-1]
+    assert call.deeds == ["call_back"]
+
+
+def test_commit_is_taken_back_while_nothing_was_audible() -> None:
+    call = Call("receptionist")
+    before = repr(call.talk)
+    call.turn("I'd like to book")
+    call.talk.take_back()
+    assert repr(call.talk) == before
+    call.turn("I'd like to book an appointment for Thursday")
+    assert call.said[-1] == "Sure. And at what time?"
+
+
+def test_understanding_that_comes_after_the_commit_still_counts() -> None:
+    call = Call("receptionist")
+    utterance = call.turn("Do you happen to validate?")
+    assert call.said == []
+    call.talk.take(Understood(utterance.utterance_id, Meaning("address")))
+    assert call.said == ["We're at 12 Maple Street. Is there anything else?"]
+    call.talk.take(Understood(99, Meaning("goodbye")))
+    assert call.deeds == []
+
+
+def test_free_question_is_answered_by_the_model_and_the_open_one_follows() -> None:
+    call = Call("receptionist")
+    call.turn("I'd like to book", "Do you take my insurance?")
+    call.work()
+    assert call.said[-1] == "<Do you take my insurance?>Which day would suit you?"
+
+
+def test_transfer_that_is_not_possible_is_told() -> None:
+    call = Call("receptionist")
+    call.turn("Operator")
+    assert call.said[-1].startswith("I'll put you through. I'm sorry, nobody")
+    reached = Call("receptionist", transfers=True)
+    reached.turn("Operator")
+    assert reached.said[-1] == "I'll put you through."
+    reached.talk.transfer_failed()
+    assert "nobody can take the call" in reached.said[-1]
+
+
+def test_keys_act_at_once_and_a_number_ends_with_a_pause() -> None:
+    call = Call("receptionist")
+    call.turn(*BOOKING[:3])
+    for key in "5550199":
+        call.talk.pressed(key, 1000)
+    said = len(call.said)
+    call.talk.clock(3999)
+    assert len(call.said) == said
+    call.talk.clock(4000)
+    assert "zero one nine nine" in call.said[-1]
+
+
+def test_patience_follows_the_open_slot() -> None:
+    call = Call("receptionist")
+    asked = []
+    for texts in (BOOKING[:2], BOOKING[2:3], BOOKING[3:4]):
+        call.turn(*texts)
+        asked.append(call.talk.asked)
+    assert asked == [Asked.SPELLING, Asked.NUMBER, Asked.YES_NO]
