@@ -39,7 +39,9 @@ def load_config(path: Path | str, *, environ: Mapping[str, str] | None = None) -
         config = replace(config, models_dir=default_models_dir(base_dir))
     if not config.source.has("ledger.dir"):
         config = replace(config, ledger=replace(config.ledger, dir=base_dir / config.ledger.dir))
-    return config
+    campaigns = config.campaigns
+    beside = {name: base_dir / getattr(campaigns, name) for name in ("dir", "state_file")}
+    return replace(config, campaigns=replace(campaigns, **beside))
 
 
 def default_models_dir(base_dir: Path) -> Path:

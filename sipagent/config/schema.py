@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sipagent.config.campaigns import CampaignsConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
@@ -21,6 +22,7 @@ from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, St
 __all__ = [
     "AnchorConfig",
     "BargeInConfig",
+    "CampaignsConfig",
     "CommitConfig",
     "Config",
     "HostPort",
@@ -138,6 +140,8 @@ class Config:
     """How much is taken on."""
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     """The audit ledger."""
+    campaigns: CampaignsConfig = field(default_factory=CampaignsConfig)
+    """Scheduled outgoing calls."""
     logging: LogConfig = field(default_factory=LogConfig)
     """The log on standard error."""
     models_dir: Path = Path("models")
