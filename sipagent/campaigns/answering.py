@@ -244,7 +244,7 @@ class Answering:
         return self._silent_ms >= _GAP_MS and self._voice_ms < _SHORT_SPEECH_MS
 
     def _is_text_pending(self) -> bool:
-        """The words of the last pause are on their way, and there are enough of them to tell."""
+        """Words that were asked for are on their way."""
         return self._text_asked_ms is not None and self._now_ms - self._text_asked_ms < _TEXT_MS
 
     def _is_tone_pending(self) -> bool:
@@ -272,5 +272,7 @@ class Answering:
             self._asked_pause = self._stretches
         elif not is_long or (self.verdict not in (None, Answerer.HUMAN)):
             return False
-        self._asked_voice_ms, self._text_asked_ms = self._voice_ms, self._now_ms
+        self._asked_voice_ms = self._voice_ms
+        if self._text_asked_ms is None:
+            self._text_asked_ms = self._now_ms
         return True

@@ -40,7 +40,9 @@ class _Stretch:
 
 
 _BUSY_HZ = ((480.0, 620.0), (425.0,), (400.0,), (450.0,))
-_SIT_HZ = ((950.0, 45.0), (1400.0, 45.0), (1777.0, 45.0))
+_SIT_HZ = (950.0, 1400.0, 1777.0)
+_LONGEST_BEEP_MS = 1700
+"""Ringing is longer."""
 _CNG_HZ, _CED_HZ = 1100.0, 2100.0
 _RINGING_MS = 700
 """A tone of busy's frequencies that lasts longer is ringing, or a dial tone."""
@@ -98,20 +100,24 @@ class SignalFinder:
         if cadence := self._busy_cadence():
             return cadence
         is_busy_like = not after_speech and any(last.is_near(*hz) for hz in _BUSY_HZ)
-        is_sit_part = any(last.is_near(hz, within=within) for hz, within in _SIT_HZ) and (
-            250 <= last.duration_ms <= 420
-        )
-        if len(last.hz) != 1 or is_busy_like or last.duration_ms > 2500:
+        is_announcing = not after_speech and self._begins_sit()
+        if len(last.hz) != 1 or is_busy_like or is_announcing or last.duration_ms > _LONGEST_BEEP_MS:
             return None
-        if is_sit_part and len(self._past) < 2 and last.is_near(950.0, within=45.0):
-            return None  # the first of three, perhaps
         return Signal.BEEP
+
+    def _begins_sit(self) -> bool:
+        """The latest tones are the first, or the first two, of the three."""
+        for count in (1, 2):
+            last = self._past[-count:]
+            if len(last) == count and all(_is_part(tone, n) for n, tone in enumerate(last)):
+                return True
+        return False
 
     def _is_sit(self) -> bool:
         if len(self._past) < 3:
             return False
         last = self._past[-3:]
-        return all(tone.is_near(hz, within=within) for tone, (hz, within) in zip(last, _SIT_HZ, strict=True))
+        return all(_is_part(tone, n) for n, tone in enumerate(last))
 
     def _busy_cadence(self) -> Signal | None:
         """Three equal tones of busy with equal pauses between."""
@@ -123,6 +129,11 @@ class SignalFinder:
         if longest > _RINGING_MS or not all(120 <= gap <= _RINGING_MS for gap in gaps):
             return None
         return Signal.CONGESTION if longest <= 340 else Signal.BUSY
+
+
+def _is_part(tone: _Stretch, n: int) -> bool:
+    """The n-th of the information tones; their frequencies say why, and differ by up to 40 Hz for it."""
+    return tone.is_near(_SIT_HZ[n], within=45.0) and tone.duration_ms <= 450
 
 
 def _is_same(old: tuple[float, ...], new: tuple[float, ...]) -> bool:

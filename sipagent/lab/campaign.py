@@ -50,9 +50,9 @@ class LabTown:
     """Everybody, and the dialler that calls them."""
 
     def __init__(self, *, lines: int, speak: Speak | None = None, listen: Listen | None = None) -> None:
-        """:param speak: our voice, and theirs where it is given; None: the lab's."""
-        self._ours = speak or spoken_by(VoiceConfig(engine="hibari"))
-        self._theirs = speak or spoken_by(VoiceConfig(engine="espeak"))
+        """:param speak: our voice; None: the lab's. :param listen: speech to text; None: calls without words."""
+        self._theirs = spoken_by(VoiceConfig(engine="hibari"))
+        self._ours = speak or self._theirs
         self.people = People(self.behaviour_of)
         vad = VadModel(MODELS_DIR / "silero-vad" / "silero_vad.onnx")
         self.dialler = LabDialler(self.people.address, lines, vad, self._ours, listen)
@@ -72,9 +72,6 @@ class LabTown:
         """What happens when it is called for the ``before + 1``-th time."""
         kind = self.kind_of(number)
         rng = random.Random(f"{number}/{before}")
-        hello = lambda: np.concatenate(
-            [silence(rng.randrange(100, 600)), self._theirs(rng.choice(_PEOPLE_SAY))]
-        )
         ring_ms = rng.randrange(50, 300)
         match kind:
             case "busy" | "busy once" if kind == "busy" or not before:
@@ -93,8 +90,11 @@ class LabTown:
                 parts = [silence(300), self._theirs(_VOICEMAIL_SAYS), silence(500), beep(400), silence(200)]
                 return Behaviour(kind, 200, ring_ms, greeting=np.concatenate(parts))
         return Behaviour(
-            kind, 200, ring_ms, greeting=hello(), keys=_KEYS.get(kind, "1" if "once" in kind else "")
+            kind, 200, ring_ms, greeting=self._hello(rng), keys=_KEYS.get(kind, "1" if "once" in kind else "")
         )
+
+    def _hello(self, rng: random.Random) -> Pcm16:
+        return np.concatenate([silence(rng.randrange(100, 600)), self._theirs(rng.choice(_PEOPLE_SAY))])
 
 
 def information_tones() -> Pcm16:

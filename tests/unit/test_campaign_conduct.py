@@ -53,7 +53,7 @@ def verdicts(windows: list[Window], texts: dict[int, str] | None = None) -> list
         (line(*[("480+620", 512), ("quiet", 480)] * 5), {}, Answerer.BUSY, 4000),
         (line(*[("480+620", 256), ("quiet", 256)] * 6), {}, Answerer.CONGESTION, 3000),
         (line(("950", 320), ("1400", 320), ("1777", 320), ("quiet", 3000)), {}, Answerer.INVALID_NUMBER, 1200),
-        (line(*[("440+480", 2016), ("quiet", 2000)] * 2), {}, Answerer.HUMAN, 6100),  # ringing is no voice
+        (line(*[("460", 2016), ("quiet", 2000)] * 2), {}, Answerer.HUMAN, 6100),  # ringing is no voice
         (line(("voice", 4400), ("quiet", 1500)), {4600: "this is Tom speaking, how may I help you?"}, Answerer.HUMAN, 5000),
     ],
 )  # fmt: skip
@@ -81,7 +81,7 @@ def test_a_beep_corrects_a_person_into_a_voicemail() -> None:
 
 
 def test_tones_are_measured_after_a_telephone_line() -> None:
-    for hz in ((440,), (950,), (1777,), (2100,), (480, 620), (440, 480)):
+    for hz in ((440,), (950,), (1777,), (2100,), (480, 620), (350, 440)):
         pcm = sine(hz, 200, level_dbov=-25.0, rate_hz=8000)
         heard = resample(decode_mulaw(encode_mulaw(pcm)), 8000, 16000)
         found = tones_in(heard[1024 : 1024 + WINDOW_SAMPLES])
@@ -107,7 +107,9 @@ def test_a_person_hears_the_announcement_and_the_flow_begins() -> None:
 
 def test_the_voicemail_text_is_left_once_after_the_beep() -> None:
     conduct = Conduct(SCRIPT)
-    windows = line(("voice", 6500), ("quiet", 600), ("1000", 512), ("quiet", 300), ("1000", 512), ("quiet", 6000))
+    windows = line(
+        ("voice", 6500), ("quiet", 600), ("1000", 512), ("quiet", 300), ("1000", 512), ("quiet", 6000)
+    )
     done = drive(conduct, windows)
     assert [action for _, action in done] == [Say(SCRIPT.voicemail)]
     assert 7500 <= done[0][0] <= 7900

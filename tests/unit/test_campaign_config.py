@@ -123,7 +123,9 @@ def test_every_source_gives_the_same_contacts(tmp_path: Path) -> None:
     database.close()
     for source in ("file: list.jsonl", "{sqlite: list.db, query: SELECT number, zone FROM t}",
                    "{command: cat list.csv}"):  # fmt: skip
-        inner = source.strip("{}").replace("query: SELECT number, zone FROM t", 'query: "SELECT number, zone FROM t"')
+        inner = source.strip("{}").replace(
+            "query: SELECT number, zone FROM t", 'query: "SELECT number, zone FROM t"'
+        )
         (tmp_path / "other.yaml").write_text(BASE.replace("file: list.csv", inner))
         found = read_list(load_campaign(tmp_path / "other.yaml")).contacts
         assert [(one.number, one.zones) for one in found] == [(one.number, one.zones) for one in from_csv]

@@ -64,18 +64,24 @@ def test_retries_follow_the_outcome_and_their_number(tmp_path: Path) -> None:
 
 
 def test_a_wish_to_be_called_back_is_kept_within_the_window(tmp_path: Path) -> None:
-    wish = Ending(Outcome.ANSWERED, 200, "human", 9000, (FlowResult("call_back", {"at": "2026-11-24T22:00+00:00"}),))
+    wish = Ending(
+        Outcome.ANSWERED, 200, "human", 9000, (FlowResult("call_back", {"at": "2026-11-24T22:00+00:00"}),)
+    )
     config = write_campaign(tmp_path, people=1)
     with life(tmp_path, config, FakeDialler(lambda order, before: TALKED if before else wish)) as one:
         one.store.want_run("test", MONDAY)
         one.live(MONDAY, MONDAY + timedelta(days=4))
-        assert [at for at, _ in one.calls][1] == datetime(2026, 11, 25, 9, tzinfo=UTC)  # not at ten in the night
+        assert [at for at, _ in one.calls][1] == datetime(
+            2026, 11, 25, 9, tzinfo=UTC
+        )  # not at ten in the night
 
 
 def test_whoever_opts_out_is_never_called_again_by_any_campaign(tmp_path: Path) -> None:
     stop = Ending(Outcome.OPTED_OUT, 200, "human", 5000, (FlowResult("opt_out"),))
     config = write_campaign(tmp_path, "retry: {attempts: 5, after: {busy: 1h}}\n", people=2)
-    with life(tmp_path, config, FakeDialler(lambda order, before: stop if order.number[-1] == "0" else BUSY)) as one:
+    with life(
+        tmp_path, config, FakeDialler(lambda order, before: stop if order.number[-1] == "0" else BUSY)
+    ) as one:
         one.store.want_run("test", MONDAY)
         one.live(MONDAY, MONDAY + timedelta(days=2))
         assert Counter(n for _, n in one.calls) == {"+15553000000": 1, "+15553000001": 5}
@@ -198,13 +204,16 @@ def test_two_servers_on_one_store_never_call_the_same_person(tmp_path: Path) -> 
         store.close()
 
 
-def test_a_server_that_lost_its_lease_may_not_dial_and_its_late_end_is_still_the_truth(tmp_path: Path) -> None:
+def test_a_server_that_lost_its_lease_may_not_dial_and_its_late_end_is_still_the_truth(
+    tmp_path: Path,
+) -> None:
     config = write_campaign(tmp_path, people=2)
     now = MONDAY + timedelta(hours=10)
     late = now + timedelta(seconds=LEASE_S + 1)
-    with closing(CampaignStore(tmp_path / "s.sqlite", "slow")) as slow, closing(
-        CampaignStore(tmp_path / "s.sqlite", "other")
-    ) as other:
+    with (
+        closing(CampaignStore(tmp_path / "s.sqlite", "slow")) as slow,
+        closing(CampaignStore(tmp_path / "s.sqlite", "other")) as other,
+    ):
         slow.enrol("test", read_list(config).contacts, run_at=now, due=now)
         first, second = slow.due("test", now, 10)
         claimed, dialled = slow.claim("test", first, now), slow.claim("test", second, now)
