@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sipagent.bench.answering_words import MACHINES_DEV, MACHINES_HELD_OUT, PEOPLE_DEV, PEOPLE_HELD_OUT
 from sipagent.campaigns.answering import Answerer
 from sipagent.codecs.g711 import decode_mulaw, encode_mulaw
 from sipagent.codecs.level import level_to
 from sipagent.codecs.resample import resample
 from sipagent.codecs.tones import beep, silence, sine
+from sipagent.errors import SipAgentError
 from sipagent.lab.scenario import VoiceConfig
 from sipagent.lab.voices import CACHE_DIR, Speak, open_voice, speak_with_pauses
 from sipagent.media.wav import read_wav, write_wav
@@ -35,9 +35,12 @@ VOICES_HELD_OUT = (
     VoiceConfig(engine="piper"),
     *(VoiceConfig(engine="espeak", name=name) for name in _ESPEAK[8:]),
 )
+WORDINGS = Path("lab/bench-answering.tsv")
 _BEEP = re.compile(r"<beep>")
 _RECIPE = "1"
 _AFTER_MS = 1500
+_GAP = silence(250)
+_SIT_HZ = (950, 1400, 1777)
 _BEEPS_HZ = (440, 620, 850, 1000, 1320, 1400, 1850)
 
 
@@ -62,16 +65,29 @@ class Greeting:
 
 def greetings(part: str, *, seed: int = 1, most: int | None = None) -> list[Greeting]:
     """Every greeting of a part, ``dev`` or ``held-out``; ``most`` people and as many machines where given."""
-    is_dev = part == "dev"
-    voices = VOICES_DEV if is_dev else VOICES_HELD_OUT
-    people = [(Answerer.HUMAN, text) for text in (PEOPLE_DEV if is_dev else PEOPLE_HELD_OUT)]
-    machines = [(Answerer(kind), text) for kind, text in (MACHINES_DEV if is_dev else MACHINES_HELD_OUT)]
+    voices = VOICES_DEV if part == "dev" else VOICES_HELD_OUT
+    wordings = read_wordings(part)
+    people = [one for one in wordings if one[0] is Answerer.HUMAN]
+    machines = [one for one in wordings if one[0] is not Answerer.HUMAN]
     found = []
     for group in (people, machines):
         cases = [(case, voice) for case in group for voice in voices]
         random.Random(seed).shuffle(cases)
         found += [_greeting(part, answerer, text, voice, seed) for (answerer, text), voice in cases[:most]]
     return found
+
+
+def read_wordings(part: str, path: Path = WORDINGS) -> list[tuple[Answerer, str]]:
+    """What people and machines say on answering, of one part.
+
+    :raises SipAgentError: the file is not there.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as exc:
+        raise SipAgentError(f"{path}: cannot be read: {exc.strerror}; run this in the source tree") from exc
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return [(Answerer(kind), text) for where, kind, text in rows if where == part]
 
 
 def signal_greetings(seed: int = 1) -> list[Greeting]:
@@ -85,8 +101,8 @@ def signal_greetings(seed: int = 1) -> list[Greeting]:
             _line("cng", Answerer.FAX, [_tone((1100,), 500, level_dbov), silence(3000)] * 2, rng),
             _line("busy", Answerer.BUSY, [_tone((480, 620), 500, level_dbov), silence(500)] * 5, rng),
             _line("busy-eu", Answerer.BUSY, [_tone((425,), 480, level_dbov), silence(480)] * 5, rng),
-            _line("reorder", Answerer.CONGESTION, [_tone((480, 620), 250, level_dbov), silence(250)] * 8, rng),
-            _line("sit", Answerer.INVALID_NUMBER, [_tone((hz,), 330, level_dbov) for hz in (950, 1400, 1777)], rng),
+            _line("reorder", Answerer.CONGESTION, [_tone((480, 620), 250, level_dbov), _GAP] * 8, rng),
+            _line("sit", Answerer.INVALID_NUMBER, [_tone((hz,), 330, level_dbov) for hz in _SIT_HZ], rng),
         ]  # fmt: skip
     return made
 

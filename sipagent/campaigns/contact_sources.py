@@ -49,11 +49,7 @@ def read_rows(campaign: CampaignConfig) -> list[Row]:
         else:
             found.append(row)
         if len(found) > contacts.most:
-            raise ConfigError(
-                [
-                    f"{campaign.source.at('contacts.most')}: more than {contacts.most} rows; raise it if so meant"
-                ]
-            )
+            raise ConfigError([f"{campaign.source.at('contacts.most')}: the list has more rows than that"])
     if problems:
         raise ConfigError(problems)
     return found

@@ -1,4 +1,4 @@
-"""What campaigns need of whoever places calls. The SIP side satisfies it; so do the fake and the laboratory."""
+"""What campaigns need of whoever places calls: SIP, the laboratory, a fake."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

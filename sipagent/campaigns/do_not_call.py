@@ -1,4 +1,4 @@
-"""Numbers that are never called: the operator's files, and the words and keys with which people ask for it."""
+"""Numbers that are never called: the operator's files, and the words with which people ask for it."""
 
 import re
 from pathlib import Path
@@ -6,16 +6,15 @@ from pathlib import Path
 from sipagent.campaigns.zones import NotCallable, e164
 from sipagent.errors import ConfigError
 
+_NOT = r"(?:stop|quit|never|(?:do not|don'?t) (?:ever )?|not to|no more) ?(?:to )?"
+_CALL = r"(?:call(?:s|ing)?|phon(?:e|ing)|ring(?:ing)?|contact(?:ing)?|bother(?:ing)?)(?: to)?"
+_US = r"(?: me| us| here| this| my| again| any ?more| back| ever|$)"
+_OURS = r"(?:me|us|my (?:phone )?(?:number|name)|this number|that number)"
 _ASKED = re.compile(
-    r"\b(?:"
-    r"(?:stop|quit|never|(?:do not|don'?t) (?:ever )?|not to|no more) ?(?:to )?"
-    r"(?:call(?:s|ing)?|phon(?:e|ing)|ring(?:ing)?|contact(?:ing)?|bother(?:ing)?)"
-    r"(?: to)?(?: me| us| here| this| my| again| any ?more| back| ever|$)(?! (?:before|after|until|so early|so late)\b)"
-    r"|(?:take|remove|delete|strike|cross|get) (?:me|us|my (?:phone )?(?:number|name)|this number|that number) "
-    r"(?:off|from|out of)"
+    rf"\b(?:{_NOT}{_CALL}{_US}(?! (?:before|after|until|so early|so late)\b)"
+    rf"|(?:take|remove|delete|strike|cross|get) {_OURS} (?:off|from|out of)"
     r"|(?:off|from) (?:of )?(?:your|the|that|this) (?:\w+ )?list"
-    r"|do[ -]not[ -]call list|don'?t call list|unsubscribe|opt(?:ing)? (?:me )?out|lose (?:my|this) number"
-    r")"
+    r"|(?:do[ -]not|don'?t)[ -]call list|unsubscribe|opt(?:ing)? (?:me )?out|lose (?:my|this) number)"
 )
 
 

@@ -53,7 +53,8 @@ def headline(view: CampaignView, attempts: Sequence[AttemptRow]) -> str:
     states = ", ".join(f"{count} {state}" for state, count in sorted(view.contacts.items()))
     talk_min = sum(one.talk_ms for one in attempts) / 60_000
     why = f" ({view.why})" if view.why else ""
-    return f"{view.state}{why}; {view.total} contacts: {states or 'none'}; {len(attempts)} attempts, {talk_min:.1f} min of talk"
+    calls = f"{len(attempts)} attempts, {talk_min:.1f} min of talk"
+    return f"{view.state}{why}; {view.total} contacts: {states or 'none'}; {calls}"
 
 
 def outcome_svg(attempts: Sequence[AttemptRow]) -> str:

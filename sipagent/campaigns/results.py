@@ -1,4 +1,4 @@
-"""Hands each attempt's outcome on: CSV, JSON Lines, a command. At least once; its ``id`` tells repetitions."""
+"""Hands each attempt's outcome on: CSV, JSON Lines, a command. At least once; ``id`` tells repetitions."""
 
 import csv
 import fcntl

@@ -186,15 +186,18 @@ class CampaignRunner:
         if reason := breaker_reason(limits, self._store.latest(name, limits.breaker_calls)):
             self._store.set_state(name, "paused", reason)
             return reason
-        longest_s = one.config.calls.max_call_s
-        today = self._store.today(name, now, price_of(limits, longest_s * 1000))
-        if why := day_obstacle(limits, today, longest_s):
+        if why := self._day_obstacle(one, now):
             return why
         try:
             one.lists.numbers()
         except ConfigError as error:
             return error.problems[0]
         return ""
+
+    def _day_obstacle(self, one: _Running, now: datetime) -> str:
+        limits, longest_s = one.config.limits, one.config.calls.max_call_s
+        today = self._store.today(one.config.name, now, price_of(limits, longest_s * 1000))
+        return day_obstacle(limits, today, longest_s)
 
     def _has_no_room(self, one: _Running) -> bool:
         is_full = self._store.running(one.config.name) >= one.config.calls.concurrency
@@ -217,7 +220,12 @@ class CampaignRunner:
         return False
 
     def _call(self, one: _Running, waiting: Waiting, now: datetime) -> None:
-        claim = self._store.claim(one.config.name, waiting, now)
+        claim = self._store.claim(
+            one.config.name,
+            waiting,
+            now,
+            lambda: not self._has_no_room(one) and not self._day_obstacle(one, now),
+        )
         if claim is None:
             return
         order = order_of(one.config, claim)

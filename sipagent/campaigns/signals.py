@@ -5,6 +5,7 @@ Frequencies and cadences: ITU-T E.180 and its supplement (busy, congestion), E.1
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 _SAME_HZ = 22.0
 """Two windows belong to one tone where their frequencies differ by less."""
@@ -124,7 +125,7 @@ class SignalFinder:
         last = self._past[-3:]
         if len(last) < 3 or not any(all(tone.is_near(*hz) for tone in last) for hz in _BUSY_HZ):
             return None
-        gaps = [b.start_ms - a.end_ms for a, b in zip(last[:-1], last[1:], strict=True)]
+        gaps = [b.start_ms - a.end_ms for a, b in pairwise(last)]
         longest = max(tone.duration_ms for tone in last)
         if longest > _RINGING_MS or not all(120 <= gap <= _RINGING_MS for gap in gaps):
             return None

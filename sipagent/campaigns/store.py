@@ -6,24 +6,21 @@
                  ▲                      │ lease ran out        │ lease ran out
                  └──────────────── released                unsettled: named, never silently called again
 
-``dial`` is the point of no return: it is on the disk before the INVITE leaves, and it fails for a server whose
-lease has run out. An attempt's id only grows and is the fencing token: whoever holds an older one can change
-nothing any more.
+``dial`` is the point of no return: it is on the disk before the INVITE leaves, and it fails for a server
+whose lease has run out. An attempt's id only grows and is the fencing token: whoever holds an older one can
+change nothing any more.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from sipagent.campaigns.contacts import Contact
 from sipagent.campaigns.outcomes import Ending, FlowResult, Follow, Outcome
 from sipagent.campaigns.pacing import Today
-from sipagent.campaigns.store_open import open_store
-from sipagent.errors import CampaignError
+from sipagent.campaigns.store_wishes import WishStore, moment_of, seconds_of
 
 LEASE_S = 60
 """A server that has not renewed for so long is taken for dead."""
@@ -58,40 +55,8 @@ class Swept:
     """Attempts."""
 
 
-class CampaignStore:
+class CampaignStore(WishStore):
     """One connection. One thread at a time; each process and thread opens its own."""
-
-    def __init__(self, path: Path, server: str) -> None:
-        """:param server: names this server in claims.
-
-        :raises CampaignError: the file cannot be used.
-        """
-        self.path, self.server = path, server
-        self._database = open_store(path)
-
-    def __repr__(self) -> str:
-        return f"CampaignStore({self.path}, {self.server})"
-
-    def close(self) -> None:
-        """Close the connection. Idempotent."""
-        self._database.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on the disk when it returns.
-
-        :raises CampaignError: the disk does not take it; nothing has changed.
-        """
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-        except sqlite3.Error as exc:
-            raise CampaignError(f"{self.path}: {exc}") from exc
 
     # --- contacts ---
 
@@ -100,7 +65,7 @@ class CampaignStore:
 
         :returns: contacts that wait now because of it.
         """
-        run_s, due_s, changed = _seconds(run_at), _seconds(due), 0
+        run_s, due_s, changed = seconds_of(run_at), seconds_of(due), 0
         with self._writing() as database:
             database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
             for one in contacts:
@@ -121,8 +86,9 @@ class CampaignStore:
     def due(self, campaign: str, now: datetime, most: int) -> list[Waiting]:
         """Contacts whose time has come, the longest waiting first."""
         rows = self._database.execute(
-            "SELECT * FROM contact WHERE campaign=? AND state='waiting' AND due_at<=? ORDER BY due_at, key LIMIT ?",
-            (campaign, _seconds(now), most),
+            "SELECT * FROM contact WHERE campaign=? AND state='waiting' AND due_at<=? "
+            "ORDER BY due_at, key LIMIT ?",
+            (campaign, seconds_of(now), most),
         )
         return [Waiting(_contact(row), row["attempts"], row["due_at"]) for row in rows]
 
@@ -130,14 +96,14 @@ class CampaignStore:
         """When the next contact's time comes; None: nobody waits."""
         query = "SELECT min(due_at) FROM contact WHERE campaign=? AND state='waiting'"
         (due_s,) = self._database.execute(query, (campaign,)).fetchone()
-        return None if due_s is None else _moment(due_s)
+        return None if due_s is None else moment_of(due_s)
 
     def postpone(self, campaign: str, key: str, due: datetime) -> None:
         """Wait until then: the window is closed."""
         with self._writing() as database:
             database.execute(
                 "UPDATE contact SET due_at=? WHERE campaign=? AND key=? AND state='waiting'",
-                (_seconds(due), campaign, key),
+                (seconds_of(due), campaign, key),
             )
 
     def give_up(self, campaign: str, key: str, why: str) -> None:
@@ -158,15 +124,22 @@ class CampaignStore:
 
     # --- attempts ---
 
-    def claim(self, campaign: str, waiting: Waiting, now: datetime) -> Claim | None:
-        """The right to call this contact; None: somebody else has it, or the person wants no calls."""
-        one, now_s = waiting.contact, _seconds(now)
+    def claim(
+        self, campaign: str, waiting: Waiting, now: datetime, has_room: Callable[[], bool] = lambda: True
+    ) -> Claim | None:
+        """The right to call this contact; None: somebody else has it, or the person wants no calls.
+
+        :param has_room: asked while nobody else can claim, so that servers do not exceed limits together.
+        """
+        one, now_s = waiting.contact, seconds_of(now)
         with self._writing() as database:
             row = database.execute(
                 "SELECT state, attempts, due_at, number FROM contact WHERE campaign=? AND key=?",
                 (campaign, one.key),
             ).fetchone()
             if row is None or tuple(row) != ("waiting", waiting.attempts, waiting.due_s, one.number):
+                return None
+            if not has_room():
                 return None
             if self._is_opted_out(one.number):
                 database.execute(
@@ -176,7 +149,8 @@ class CampaignStore:
                 return None
             n = waiting.attempts + 1
             cursor = database.execute(
-                "INSERT OR IGNORE INTO attempt (campaign, key, number, n, state, server, lease_until, claimed_at) "
+                "INSERT OR IGNORE INTO attempt "
+                "(campaign, key, number, n, state, server, lease_until, claimed_at) "
                 "VALUES (?, ?, ?, ?, 'claimed', ?, ?, ?)",
                 (campaign, one.key, one.number, n, self.server, now_s + LEASE_S, now_s),
             )
@@ -189,7 +163,7 @@ class CampaignStore:
 
     def dial(self, claim: Claim, now: datetime) -> bool:
         """Record that the INVITE is about to leave; False: the claim was lost, do not call."""
-        now_s = _seconds(now)
+        now_s = seconds_of(now)
         with self._writing() as database:
             done = database.execute(
                 "UPDATE attempt SET state='dialling', dialled_at=?, lease_until=? "
@@ -206,7 +180,7 @@ class CampaignStore:
 
     def renew(self, now: datetime) -> None:
         """This server lives: keep its running attempts."""
-        now_s = _seconds(now)
+        now_s = seconds_of(now)
         with self._writing() as database:
             database.execute(
                 "UPDATE attempt SET lease_until=? WHERE server=? AND state IN ('claimed', 'dialling') "
@@ -224,32 +198,37 @@ class CampaignStore:
 
         :returns: False: nothing was recorded but the wish; the attempt is not this server's, or is settled.
         """
-        now_s, results = _seconds(now), _results_text(ending.results)
+        now_s, results = seconds_of(now), _results_text(ending.results)
         with self._writing() as database:
             if ending.wants_no_more_calls:
                 self._opt_out(database, claim.contact.number, "asked", claim.campaign, now_s)
             done = database.execute(
-                "UPDATE attempt SET state='settled', settled_at=?, outcome=?, answerer=?, sip_status=?, talk_ms=?, "
-                "cost=?, results=?, is_reported=0 WHERE id=? AND server=? AND state IN ('dialling', 'unsettled')",
-                (now_s, ending.outcome.value, ending.answerer, ending.sip_status, ending.talk_ms, cost, results,
-                 claim.attempt_id, self.server),
+                "UPDATE attempt SET state='settled', settled_at=?, outcome=?, answerer=?, sip_status=?, "
+                "talk_ms=?, cost=?, results=?, is_reported=0 "
+                "WHERE id=? AND server=? AND state IN ('dialling', 'unsettled')",
+                (now_s, ending.outcome.value, ending.answerer, ending.sip_status, ending.talk_ms, cost,
+                 results, claim.attempt_id, self.server),
             )  # fmt: skip
             if not done.rowcount:
                 return False
-            state, due_s = ("waiting", _seconds(follow.due_at)) if follow.due_at else ("done", now_s)
+            state, due_s = ("waiting", seconds_of(follow.due_at)) if follow.due_at else ("done", now_s)
             database.execute(
                 "UPDATE contact SET state=?, due_at=?, outcome=?, why=?, results=? "
                 "WHERE campaign=? AND key=? AND state IN ('calling', 'unsettled') AND attempts=?",
-                (state, due_s, ending.outcome.value, follow.why, results, claim.campaign, claim.contact.key, claim.n),
+                (state, due_s, ending.outcome.value, follow.why, results, claim.campaign, claim.contact.key,
+                 claim.n),
             )  # fmt: skip
             return True
 
     def sweep(self, now: datetime) -> Swept:
         """Take over what servers left whose leases have run out."""
-        now_s = _seconds(now)
+        now_s = seconds_of(now)
         with self._writing() as database:
-            query = "SELECT id, state, campaign, key FROM attempt WHERE state IN ('claimed','dialling') AND lease_until<=?"
-            rows = database.execute(query, (now_s,)).fetchall()
+            rows = database.execute(
+                "SELECT id, state, campaign, key FROM attempt "
+                "WHERE state IN ('claimed', 'dialling') AND lease_until<=?",
+                (now_s,),
+            ).fetchall()
             for row in rows:
                 if row["state"] == "claimed":
                     self._release(database, row["id"])
@@ -270,8 +249,9 @@ class CampaignStore:
         """Let contacts with an unsettled attempt be called again, at ``due``, if attempts are left."""
         with self._writing() as database:
             return database.execute(
-                "UPDATE contact SET state='waiting', due_at=? WHERE campaign=? AND state='unsettled' AND attempts<?",
-                (_seconds(due), campaign, most_attempts),
+                "UPDATE contact SET state='waiting', due_at=? "
+                "WHERE campaign=? AND state='unsettled' AND attempts<?",
+                (seconds_of(due), campaign, most_attempts),
             ).rowcount
 
     def _release(self, database: sqlite3.Connection, attempt_id: int) -> None:
@@ -285,35 +265,6 @@ class CampaignStore:
                 tuple(done),
             )
 
-    # --- opting out ---
-
-    def opt_out(self, number: str, how: str, campaign: str, now: datetime) -> None:
-        """Never call this number again, in any campaign."""
-        with self._writing() as database:
-            self._opt_out(database, number, how, campaign, _seconds(now))
-
-    def opted_out(self) -> list[tuple[str, str, str, str]]:
-        """(number, UTC time, how, campaign) of everybody who wants no calls."""
-        rows = self._database.execute("SELECT * FROM opt_out ORDER BY at, number")
-        return [(r["number"], _moment(r["at"]).isoformat(), r["how"], r["campaign"]) for r in rows]
-
-    def _is_opted_out(self, number: str) -> bool:
-        return (
-            self._database.execute("SELECT 1 FROM opt_out WHERE number=?", (number,)).fetchone() is not None
-        )
-
-    def _opt_out(
-        self, database: sqlite3.Connection, number: str, how: str, campaign: str, now_s: int
-    ) -> None:
-        database.execute(
-            "INSERT OR IGNORE INTO opt_out (number, at, how, campaign) VALUES (?, ?, ?, ?)",
-            (number, now_s, how, campaign),
-        )
-        database.execute(
-            "UPDATE contact SET state='done', why='opted out' WHERE number=? AND state IN ('waiting','expired','unsettled')",
-            (number,),
-        )
-
     # --- pacing ---
 
     def today(self, campaign: str, now: datetime, price_of_running: float) -> Today:
@@ -321,10 +272,11 @@ class CampaignStore:
 
         :param price_of_running: most that one running call may cost.
         """
-        midnight_s = _seconds(now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+        midnight_s = seconds_of(now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
         calls, spent, running = self._database.execute(
             "SELECT count(*), coalesce(sum(cost), 0), "
-            "coalesce(sum(state IN ('dialling', 'unsettled')), 0) FROM attempt WHERE campaign=? AND dialled_at>=?",
+            "coalesce(sum(state IN ('claimed', 'dialling', 'unsettled')), 0) "
+            "FROM attempt WHERE campaign=? AND claimed_at>=? AND state<>'released'",
             (campaign, midnight_s),
         ).fetchone()
         return Today(calls, spent, running * price_of_running)
@@ -339,42 +291,11 @@ class CampaignStore:
         """Outcomes of the latest calls since the campaign was last resumed."""
         rows = self._database.execute(
             "SELECT outcome FROM attempt WHERE campaign=? AND state='settled' "
-            "AND id>(SELECT breaker_from FROM campaign WHERE name=?) ORDER BY settled_at DESC, id DESC LIMIT ?",
+            "AND id>(SELECT breaker_from FROM campaign WHERE name=?) "
+            "ORDER BY settled_at DESC, id DESC LIMIT ?",
             (campaign, campaign, most),
         )
         return [Outcome(row["outcome"]) for row in rows]
-
-    # --- the operator's wishes ---
-
-    def set_state(self, campaign: str, state: str, why: str) -> None:
-        """``running``, ``paused`` or ``stopped``; running begins a new count of failures."""
-        with self._writing() as database:
-            database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
-            database.execute("UPDATE campaign SET state=?, why=? WHERE name=?", (state, why, campaign))
-            if state == "running":
-                database.execute(
-                    "UPDATE campaign SET breaker_from=(SELECT coalesce(max(id), 0) FROM attempt) WHERE name=?",
-                    (campaign,),
-                )
-
-    def want_run(self, campaign: str, now: datetime) -> None:
-        """Begin a run as soon as a server sees it."""
-        with self._writing() as database:
-            database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
-            database.execute("UPDATE campaign SET wanted_run=? WHERE name=?", (_seconds(now), campaign))
-
-    def state(self, campaign: str) -> tuple[str, str, datetime | None, datetime | None]:
-        """(state, why, beginning of the latest run, run that is asked for)."""
-        row = self._database.execute("SELECT * FROM campaign WHERE name=?", (campaign,)).fetchone()
-        if row is None:
-            return "running", "", None, None
-        run_s, wanted_s = row["run_at"], row["wanted_run"]
-        return (
-            row["state"],
-            row["why"],
-            None if run_s is None else _moment(run_s),
-            None if wanted_s is None else _moment(wanted_s),
-        )
 
 
 def _results_text(results: Iterable[FlowResult]) -> str:
@@ -391,11 +312,3 @@ def _contact(row: sqlite3.Row) -> Contact:
         row["at"],
         facts["consent"],
     )
-
-
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -14,8 +14,10 @@ CREATE TABLE campaign (
   name TEXT PRIMARY KEY, state TEXT NOT NULL DEFAULT 'running', why TEXT NOT NULL DEFAULT '',
   run_at INTEGER, breaker_from INTEGER NOT NULL DEFAULT 0, wanted_run INTEGER);
 CREATE TABLE contact (
-  campaign TEXT NOT NULL, key TEXT NOT NULL, number TEXT NOT NULL, zones TEXT NOT NULL, facts TEXT NOT NULL,
-  at TEXT NOT NULL, run_at INTEGER NOT NULL, state TEXT NOT NULL, why TEXT NOT NULL DEFAULT '',
+  campaign TEXT NOT NULL, key TEXT NOT NULL, number TEXT NOT NULL, zones TEXT NOT NULL,
+  facts TEXT NOT NULL,
+  at TEXT NOT NULL, run_at INTEGER NOT NULL, state TEXT NOT NULL,
+  why TEXT NOT NULL DEFAULT '',
   attempts INTEGER NOT NULL DEFAULT 0, due_at INTEGER NOT NULL, outcome TEXT NOT NULL DEFAULT '',
   results TEXT NOT NULL DEFAULT '[]', PRIMARY KEY (campaign, key));
 CREATE INDEX contact_due ON contact (campaign, state, due_at);
@@ -23,13 +25,15 @@ CREATE TABLE attempt (
   id INTEGER PRIMARY KEY AUTOINCREMENT, campaign TEXT NOT NULL, key TEXT NOT NULL, number TEXT NOT NULL,
   n INTEGER NOT NULL, state TEXT NOT NULL, server TEXT NOT NULL, lease_until INTEGER NOT NULL,
   claimed_at INTEGER NOT NULL, dialled_at INTEGER, settled_at INTEGER, outcome TEXT NOT NULL DEFAULT '',
-  answerer TEXT NOT NULL DEFAULT '', sip_status INTEGER NOT NULL DEFAULT 0, talk_ms INTEGER NOT NULL DEFAULT 0,
+  answerer TEXT NOT NULL DEFAULT '', sip_status INTEGER NOT NULL DEFAULT 0,
+  talk_ms INTEGER NOT NULL DEFAULT 0,
   cost REAL NOT NULL DEFAULT 0, results TEXT NOT NULL DEFAULT '[]', is_reported INTEGER NOT NULL DEFAULT 0);
 CREATE UNIQUE INDEX attempt_once ON attempt (campaign, key, n) WHERE state <> 'released';
 CREATE UNIQUE INDEX attempt_live ON attempt (number) WHERE state IN ('claimed', 'dialling');
 CREATE INDEX attempt_report ON attempt (is_reported, state);
-CREATE INDEX attempt_day ON attempt (campaign, dialled_at);
-CREATE TABLE opt_out (number TEXT PRIMARY KEY, at INTEGER NOT NULL, how TEXT NOT NULL, campaign TEXT NOT NULL);
+CREATE INDEX attempt_day ON attempt (campaign, claimed_at);
+CREATE TABLE opt_out (
+  number TEXT PRIMARY KEY, at INTEGER NOT NULL, how TEXT NOT NULL, campaign TEXT NOT NULL);
 """,
     ),
 )

@@ -1,4 +1,4 @@
-"""What the state file tells: counts, unsettled attempts, everything of a report, and results to be handed on."""
+"""What the state file tells: counts, unsettled attempts, a report's rows, results to be handed on."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -85,7 +85,8 @@ class StoreViews:
     def attempts(self, campaign: str, *, state: str = "") -> Iterator[AttemptRow]:
         """Attempts that were dialled, in order; those in one state where it is given."""
         rows = self._database.execute(
-            "SELECT * FROM attempt WHERE campaign=? AND dialled_at IS NOT NULL AND (?='' OR state=?) ORDER BY id",
+            "SELECT * FROM attempt "
+            "WHERE campaign=? AND dialled_at IS NOT NULL AND (?='' OR state=?) ORDER BY id",
             (campaign, state, state),
         )
         return (_attempt(row) for row in rows)
@@ -107,23 +108,23 @@ class StoreViews:
 
     def contacts(self, campaign: str) -> Iterator[dict[str, Any]]:
         """Every contact, as plain values."""
-        query = "SELECT key, number, zones, at, state, why, attempts, due_at, outcome, results FROM contact WHERE campaign=? ORDER BY key"
+        query = (
+            "SELECT key, number, zones, at, state, why, attempts, due_at, outcome, results "
+            "FROM contact WHERE campaign=? ORDER BY key"
+        )
         for row in self._database.execute(query, (campaign,)):
-            yield dict(row) | {
-                "zones": json.loads(row["zones"]), "results": json.loads(row["results"]), "due_at": _utc(row["due_at"]),
-            }  # fmt: skip
+            told = {"zones": json.loads(row["zones"]), "results": json.loads(row["results"])}
+            yield dict(row) | told | {"due_at": _utc(row["due_at"])}
 
 
 def _attempt(row: Any) -> AttemptRow:
-    plain = {name: row[name] for name in AttemptRow.__slots__ if name in row.keys()}  # noqa: SIM118
-    return AttemptRow(
-        **plain
-        | {
-            "dialled_utc": _utc(row["dialled_at"]),
-            "settled_utc": _utc(row["settled_at"]),
-            "results": tuple(json.loads(row["results"])),
-        }  # fmt: skip
-    )
+    cells = dict(row)
+    derived = {
+        "dialled_utc": _utc(cells["dialled_at"]),
+        "settled_utc": _utc(cells["settled_at"]),
+        "results": tuple(json.loads(cells["results"])),
+    }
+    return AttemptRow(**{name: (cells | derived)[name] for name in AttemptRow.__slots__})
 
 
 def _utc(seconds: int | None) -> str:

@@ -1,4 +1,4 @@
-"""May this person be called now, and if not, when? Pure; all times are UTC, all rules the callee's local time."""
+"""May this person be called now, and if not, when? Pure; times are UTC, rules the callee's local time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -15,6 +15,7 @@ from types import FrameType
 
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
 
 from sipagent.campaigns.results import hand_on
 from sipagent.campaigns.runner import CampaignRunner, read_list
@@ -115,7 +116,7 @@ def _run_lab(args: argparse.Namespace, campaigns: tuple[CampaignConfig, ...]) ->
     return 0
 
 
-def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: datetime) -> object:
+def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: datetime) -> Table:
     """The table of ``status`` under the time."""
     from sipagent.cli.campaign import status_table
 

@@ -17,6 +17,7 @@ from sipagent.config.source import SourceMap
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EARLIEST, LATEST = 8 * 60, 21 * 60
 """Minutes of the callee's day outside of which nobody is called (47 CFR 64.1200(c)(1)), unless overridden."""
+HALF_A_DAY = Span(12 * 3600)
 OUTCOMES_RETRIED = ("busy", "no_answer", "voicemail", "machine", "rejected", "failed", "silent", "unsettled")
 
 
@@ -70,7 +71,7 @@ class ScheduleConfig:
     """Five fields: minute, hour, day, month, weekday."""
     zone: str
     """Time zone of ``cron``, as ``America/New_York``."""
-    open_for: Span = Span(12 * 3600)
+    open_for: Span = HALF_A_DAY
     """Contacts that were not reached after this are given up until the next time."""
 
     def check(self) -> Iterator[Problem]:
@@ -202,7 +203,7 @@ class CampaignConsentConfig:
     """Section ``consent``: what allows the calls, and what is said first."""
 
     column: str = ""
-    """Column with the evidence of consent; a contact whose cell is empty is not called. Empty: none is kept."""
+    """Column with the evidence of consent; whose cell is empty is not called. Empty: none is kept."""
     announcement: str = ""
     """Said first, always to its end, as ``This is an automated call from …``."""
     opt_out_key: str = "9"
@@ -225,7 +226,7 @@ class ResultsConfig:
     jsonl: Path | None = None
     """A JSON object a line."""
     command: str = ""
-    """Run without a shell for each attempt, which comes as JSON on standard input; again until it succeeds."""
+    """Run without a shell for each attempt: JSON on standard input; again until it succeeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,12 +282,8 @@ class CampaignConfig:
         for day in WEEKDAYS:
             hours: Hours | None = getattr(self.window, day)
             if hours and (hours.spans[0][0] < EARLIEST or hours.spans[-1][1] > LATEST):
-                yield (
-                    f"window.{day}",
-                    (
-                        f"{hours} goes beyond 08:00-21:00; narrow it, or set quiet_hours.override and its reason"
-                    ),
-                )
+                remedy = "narrow it, or set quiet_hours.override and its reason"
+                yield f"window.{day}", f"{hours} goes beyond 08:00-21:00; {remedy}"
 
 
 def is_zone(name: str) -> bool:

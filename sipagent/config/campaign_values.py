@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Self
 
 _DURATION = re.compile(r"(\d{1,6})\s*(s|m|h|d)")
@@ -44,7 +45,7 @@ class Hours:
     def parse(cls, text: str) -> Self:
         """:raises ValueError: what is wrong with ``text``."""
         spans = [_span(part.strip()) for part in text.split(",")]
-        for (_, end), (start, _) in zip(spans[:-1], spans[1:], strict=True):
+        for (_, end), (start, _) in pairwise(spans):
             if start < end:
                 raise ValueError("the hours overlap or are not in order")
         return cls(tuple(spans))

@@ -50,7 +50,7 @@ class LabTown:
     """Everybody, and the dialler that calls them."""
 
     def __init__(self, *, lines: int, speak: Speak | None = None, listen: Listen | None = None) -> None:
-        """:param speak: our voice; None: the lab's. :param listen: speech to text; None: calls without words."""
+        """:param speak: our voice; None: the lab's. :param listen: speech to text; None: none."""
         self._theirs = spoken_by(VoiceConfig(engine="hibari"))
         self._ours = speak or self._theirs
         self.people = People(self.behaviour_of)

@@ -36,14 +36,18 @@ def our_voice(text: str) -> Pcm16:
 
 
 def test_a_campaign_of_sixty_over_real_calls(tmp_path: Path) -> None:
-    people = {f"+1555400{n:04d}": ("Asia/Kathmandu", "America/New_York", "Pacific/Apia")[n % 3] for n in range(60)}
+    people = {
+        f"+1555400{n:04d}": ("Asia/Kathmandu", "America/New_York", "Pacific/Apia")[n % 3] for n in range(60)
+    }
     extra = 'voicemail: "Please call us."\nretry: {attempts: 2}\nresults: {csv: out.csv}\n'
     extra += "limits: {breaker_answered_pct: 0}\n"
     config = write_campaign(tmp_path, extra, people=people)
     clock = VirtualClock(MONDAY)
-    with closing(LabTown(lines=8, speak=our_voice)) as town, closing(
-        CampaignStore(tmp_path / "state.sqlite", "lab")
-    ) as store, closing(StoreViews(tmp_path / "state.sqlite")) as views:
+    with (
+        closing(LabTown(lines=8, speak=our_voice)) as town,
+        closing(CampaignStore(tmp_path / "state.sqlite", "lab")) as store,
+        closing(StoreViews(tmp_path / "state.sqlite")) as views,
+    ):
         runner = CampaignRunner((config,), store, town.dialler)
         store.want_run("test", MONDAY)
         deadline_s = time.monotonic() + DEADLINE_S

@@ -1,14 +1,19 @@
 """Campaign files and contact lists: every problem at once, each with file and line."""
 
+import re
 import sqlite3
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from sipagent.campaigns.contact_sources import read_rows
 from sipagent.campaigns.contacts import contacts_of
 from sipagent.campaigns.runner import read_list
+from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
+from sipagent.config.fields import DERIVED
 from sipagent.errors import ConfigError
 from tests.unit.campaign_fixtures import BASE, write_campaign
 
@@ -84,8 +89,9 @@ def test_bad_rows_stop_the_campaign_with_file_and_line(tmp_path: Path) -> None:
         read_list(config)
     lines = [line.removeprefix(f"{tmp_path}/list.csv:") for line in caught.value.problems]
     assert [line.partition(":")[0] for line in lines] == ["3", "4", "5", "6", "7"]
-    for line, part in zip(lines, ("not a telephone number", "no time zone 'Mars/Base'", "no time zone is known",
-                                  "no evidence of consent", "stands at"), strict=True):  # fmt: skip
+    wanted = ["not a telephone number", "no time zone 'Mars/Base'", "no time zone is known"]
+    wanted += ["no evidence of consent", "stands at"]
+    for line, part in zip(lines, wanted, strict=True):
         assert part in line
     (tmp_path / "test.yaml").write_text(
         (tmp_path / "test.yaml").read_text().replace("zone: zone", "zone: zone, skip_bad: true")
@@ -123,9 +129,7 @@ def test_every_source_gives_the_same_contacts(tmp_path: Path) -> None:
     database.close()
     for source in ("file: list.jsonl", "{sqlite: list.db, query: SELECT number, zone FROM t}",
                    "{command: cat list.csv}"):  # fmt: skip
-        inner = source.strip("{}").replace(
-            "query: SELECT number, zone FROM t", 'query: "SELECT number, zone FROM t"'
-        )
+        inner = source.strip("{}").replace("SELECT number, zone FROM t", '"SELECT number, zone FROM t"')
         (tmp_path / "other.yaml").write_text(BASE.replace("file: list.csv", inner))
         found = read_list(load_campaign(tmp_path / "other.yaml")).contacts
         assert [(one.number, one.zones) for one in found] == [(one.number, one.zones) for one in from_csv]
@@ -143,3 +147,22 @@ def test_the_example_is_right_and_its_list_can_be_called() -> None:
     found = read_list(example)
     assert len(found.contacts) == 60
     assert {one.zones[0] for one in found.contacts} >= {"Asia/Kathmandu", "Pacific/Apia"}
+
+
+def test_the_page_has_every_key_and_the_example_as_it_stands() -> None:
+    page = (ROOT / "docs" / "campaigns.md").read_text()
+    assert (ROOT / "campaigns" / "reminders.yaml").read_text() in page
+    tables = {part.partition("\n")[0].strip("`"): part for part in page.split("\n### ")[1:]}
+    for name, cls in {"Top level": CampaignConfig, **sections(CampaignConfig)}.items():
+        keys = {spec.name for spec in fields(cls) if DERIVED not in spec.metadata}
+        own = tables[name].partition("\n## ")[0]
+        assert set(re.findall(r"^\| `(\w+)` \|", own, re.MULTILINE)) == keys, name
+
+
+def sections(cls: type) -> dict[str, type]:
+    found = {}
+    for name, hint in get_type_hints(cls).items():
+        for kind in (hint, *get_args(hint)):
+            if isinstance(kind, type) and is_dataclass(kind) and kind.__name__.endswith("Config"):
+                found[name] = kind
+    return found
