@@ -98,3 +98,12 @@ class CallDesk(Protocol):
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
         """Note a call that was refused before it was offered; a stranger's offer has no trunk."""
+
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        """Note what a registrar has answered; ``expires_s`` 0: we are not registered any more."""
+
+    def peer_banned(self, address: str, *, rule: str, for_s: int) -> None:
+        """Note that an address is not answered for a while."""
+
+    def peer_unbanned(self, address: str) -> None:
+        """Note that it is answered again."""

@@ -16,6 +16,10 @@ class Kind(StrEnum):
     SERVER_CRASHED = "server.crashed"  # last_seq, open_calls; by the ledger when it opens
     CONFIG_IN_FORCE = "config.in_force"  # sha256, text (redacted)
     MODELS_IN_USE = "models.in_use"  # files: {path: sha256}
+    # its workers, in the chain of the process that supervises them
+    WORKER_STARTED = "worker.started"  # worker, pid, restarts
+    WORKER_STOPPED = "worker.stopped"  # worker, pid, uptime_s
+    WORKER_CRASHED = "worker.crashed"  # worker, pid, cause, uptime_s, restart_in_ms
     # a call
     CALL_STARTED = "call.started"  # direction, trunk, persona, prompt_sha256; sealed: caller, dialled
     CALL_ANSWERED = "call.answered"  # ring_ms
@@ -32,12 +36,16 @@ class Kind(StrEnum):
     CONSENT_ANNOUNCED = "consent.announced"  # text_sha256
     CONSENT_GIVEN = "consent.given"  # how: spoken or keyed; sealed: text or digits
     CONSENT_REFUSED = "consent.refused"  # how
+    CONSENT_WITHDRAWN = "consent.withdrawn"  # how, keeps; sealed: text or digits
     RECORDING_STARTED = "recording.started"  # file, format
     RECORDING_PAUSED = "recording.paused"  # reason
     RECORDING_RESUMED = "recording.resumed"
-    RECORDING_CLOSED = "recording.closed"  # file, sha256, bytes, duration_ms, encrypted
+    RECORDING_CLOSED = "recording.closed"  # file, sha256, bytes, duration_ms, encrypted, salvaged
     RECORDING_DROPPED = "recording.dropped"  # file, reason
     # the world
+    TRUNK_REGISTERED = "trunk.registered"  # trunk, expires_s
+    TRUNK_UNREGISTERED = "trunk.unregistered"  # trunk
+    TRUNK_FAILED = "trunk.registration_failed"  # trunk, sip_status, reason
     PEER_BANNED = "peer.banned"  # rule, for_s; sealed: address
     PEER_UNBANNED = "peer.unbanned"  # sealed: address
     CAMPAIGN_DECIDED = "campaign.decided"  # campaign, decision, rule; sealed: contact

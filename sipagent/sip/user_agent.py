@@ -104,6 +104,8 @@ class SipUserAgent:
         """The library has answered an INVITE by itself. SIP thread."""
         rule = f"the library: {reason}" if reason else "the library"
         self._log.info("call.refused", status=status, rule=rule, pii_source=source)
+        stranger = Offer(call_id="", trunk="", dialled="", caller="", source=source)
+        self._desk.turned_away(stranger, Rejection(status, rule))
 
     def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
         if status // 100 == 2 and expires_s > 0:
@@ -112,6 +114,7 @@ class SipUserAgent:
             self._log.info("trunk.unregistered", trunk=trunk)
         else:
             self._log.warning("trunk.registration_failed", trunk=trunk, status=status, reason=reason)
+        self._desk.registration_changed(trunk, status, reason, expires_s)
 
     # --- the thread ---
 
