@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,6 +46,10 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             one.add_argument("names", nargs="*", metavar="NAME", help="campaigns (default: all)")
         if name in ("list", "status", "report", "optout", "dry-run"):
             one.add_argument("--json", action="store_true", help="one JSON object a line")
+        if name not in ("check", "run", "dry-run"):
+            one.add_argument(
+                "--state", type=Path, metavar="FILE", help="instead of campaigns.state_file, as one of --lab"
+            )
         if name == "report":
             one.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
         if name == "resume":
@@ -70,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def campaigns_for(args: argparse.Namespace) -> Found:
     """The configuration and the campaigns that were named, or all."""
-    config = load_config(args.config)
+    config = _config(args)
     folder = config.campaigns.dir
     known = {"personas": config.personas, "trunks": [trunk.name for trunk in config.trunks]}
     names: Sequence[str] = getattr(args, "names", None) or ([args.name] if "name" in args else [])
@@ -83,6 +88,12 @@ def campaigns_for(args: argparse.Namespace) -> Found:
             raise CampaignError(f"{folder}: no campaign {unknown[0]!r}; there are: {there}")
         campaigns = tuple(one for one in campaigns if not names or one.name in names)
     return config, campaigns
+
+
+def _config(args: argparse.Namespace) -> Config:
+    config = load_config(args.config)
+    state_file: Path = getattr(args, "state", None) or config.campaigns.state_file
+    return replace(config, campaigns=replace(config.campaigns, state_file=state_file))
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -206,7 +217,7 @@ def _wish(state: str, why: str) -> Callable[[argparse.Namespace], int]:
 
 
 def _optout(args: argparse.Namespace) -> int:
-    config = load_config(args.config)
+    config = _config(args)
     with closing(CampaignStore(config.campaigns.state_file, "operator")) as store:
         if args.number is None:
             for number, at, how, campaign in store.opted_out():

@@ -20,14 +20,16 @@ window: {mon: 09:00-19:00, tue: 09:00-19:00, wed: 09:00-19:00, thu: 09:00-19:00,
 """
 
 
-def write_campaign(folder: Path, extra: str = "", *, people: Mapping[str, str] | int = 3) -> CampaignConfig:
+def write_campaign(
+    folder: Path, extra: str = "", *, people: Mapping[str, str] | int = 3, calls_at_once: int = 4
+) -> CampaignConfig:
     """``people``: number → zone, or how many in Europe/London."""
     if isinstance(people, int):
         people = {f"+1555300{n:04d}": "Europe/London" for n in range(people)}
     rows = "".join(f"{number},{zone}\n" for number, zone in people.items())
     (folder / "list.csv").write_text(f"number,zone\n{rows}")
     path = folder / "test.yaml"
-    path.write_text(BASE + extra)
+    path.write_text(BASE.replace("concurrency: 4", f"concurrency: {calls_at_once}") + extra)
     return load_campaign(path)
 
 

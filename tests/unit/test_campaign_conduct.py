@@ -29,7 +29,8 @@ def line(*parts: tuple[str, int]) -> list[Window]:
 
 def verdicts(windows: list[Window], texts: dict[int, str] | None = None) -> list[Finding]:
     """Findings but requests for text; ``texts``: ms → words so far."""
-    detector, found = Answering(), []
+    detector = Answering()
+    found: list[Finding] = []
     for window in windows:
         found += detector.step(window)
         for at_ms, text in (texts or {}).items():
@@ -137,9 +138,9 @@ def test_screening_is_told_who_calls_and_then_judged_anew() -> None:
 def test_a_machine_that_passed_for_a_person_silences_the_flow() -> None:
     conduct = Conduct(SCRIPT)
     drive(conduct, line(("voice", 500), ("quiet", 1000)))
-    assert conduct.phase is Phase.TALKING
+    before = conduct.phase
     assert conduct.heard("Hi. I can't come to the phone, leave a message") == (StopFlow(),)
-    assert conduct.phase is Phase.LEAVING
+    assert (before, conduct.phase) == (Phase.TALKING, Phase.LEAVING)
 
 
 @pytest.mark.parametrize("how", ["words", "key"])
