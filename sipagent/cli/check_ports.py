@@ -21,6 +21,10 @@ def port_problems(config: Config) -> Iterator[tuple[str, str]]:
     for kind, where in (("udp", config.listen.udp), ("tcp", config.listen.tcp)):
         if where is not None and (problem := bind_problem(kind, where.host, where.port)):
             yield f"listen.{kind}", problem
+    if config.console is not None:
+        where = config.console.bind
+        if problem := bind_problem("tcp", where.host, where.port):
+            yield "console.bind", problem
     yield from rtp_problems(config)
 
 

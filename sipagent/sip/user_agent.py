@@ -15,11 +15,12 @@ import pjsua2 as pj
 import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
-from sipagent.config.schema import Config, trunk_for
+from sipagent.config.schema import Config
 from sipagent.errors import SipError
 from sipagent.sip import endpoint
 from sipagent.sip.account import Account
 from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
+from sipagent.sip.guard import Guard
 from sipagent.sip.leg import Leg, SipLine
 from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
 from sipagent.units import monotonic_ms
@@ -36,6 +37,7 @@ class SipUserAgent:
         self._config = config
         self._desk = desk
         self._log = log
+        self._guard = Guard(config, desk, log)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sip")
         self._ready = threading.Event()
@@ -133,6 +135,7 @@ class SipUserAgent:
             self._run_commands()
             library.libHandleEvents(_EVENT_WAIT_MS)
             self.heartbeat_ms = monotonic_ms()
+            self._guard.tick(self.heartbeat_ms)
             for account in self._accounts:
                 account.tick(self.heartbeat_ms)
         self._shut()
@@ -149,7 +152,9 @@ class SipUserAgent:
                 self.count_callback_error("command", error)
 
     def _open(self) -> None:
-        self._endpoint, self.max_calls = endpoint.open_endpoint(self._config, self.library_refused)
+        self._endpoint, self.max_calls = endpoint.open_endpoint(
+            self._config, self.library_refused, self._guard
+        )
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)
@@ -205,7 +210,7 @@ class SipUserAgent:
     def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
         """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
         headers = headers_of(message)
-        trunk = trunk_for(self._config, source.rsplit(":", 1)[0])
+        trunk = self._guard.trunk_of(source, headers.get("call-id", ""))
         offer = Offer(
             call_id=headers.get("call-id", ""),
             trunk=trunk.name if trunk else "",
