@@ -93,7 +93,11 @@ class CampaignRunner:
     def run(self, stop: threading.Event, clock: Callable[[], datetime]) -> None:
         """Tick until ``stop``; then no new call is placed, and those in progress are hung up and settled."""
         while not stop.is_set():
-            next_at = self.tick(clock())
+            try:
+                next_at = self.tick(clock())
+            except CampaignError as error:  # what cannot be recorded is not done
+                self._note("", "not_recorded", str(error), {})
+                next_at = clock() + timedelta(seconds=1)
             self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))
             self._wake.clear()
         self._dialler.hang_up_all()
@@ -121,7 +125,7 @@ class CampaignRunner:
         """One campaign."""
         state, _, run_at, wanted = self._store.state(one.config.name)
         if state != "running":
-            if state == "stopped":
+            if state == "stopped" and self._store.next_due(one.config.name) is not None:
                 self._store.expire(one.config.name, "stopped")
             return now + _IDLE
         self._open_run(one, now, run_at, wanted)
@@ -248,7 +252,11 @@ class CampaignRunner:
                 return
             match event:
                 case Finished():
-                    self._settle(event, now)
+                    try:
+                        self._settle(event, now)
+                    except CampaignError:
+                        self._mailbox.put(event)  # the disk is full, perhaps: not lost, tried again
+                        raise
                 case Moved():
                     pass
 

@@ -30,14 +30,12 @@ class Schedule:
 
     def open_run(self, now_utc: datetime) -> datetime | None:
         """Beginning of the latest run that is open now; None: none is. One that was slept through counts."""
-        local = (now_utc - self.open_for).astimezone(zone(self.zone_name))
-        latest = None
-        for start in CronSim(self.cron, local):
+        local = (now_utc + timedelta(minutes=1)).astimezone(zone(self.zone_name))
+        for start in CronSim(self.cron, local, reverse=True):
             at = start.astimezone(UTC)
-            if at > now_utc:
-                break
-            latest = at
-        return latest
+            if at <= now_utc:
+                return at if now_utc - at <= self.open_for else None
+        return None
 
 
 def _first(starts: CronSim) -> datetime | None:

@@ -18,7 +18,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EARLIEST, LATEST = 8 * 60, 21 * 60
 """Minutes of the callee's day outside of which nobody is called (47 CFR 64.1200(c)(1)), unless overridden."""
 HALF_A_DAY = Span(12 * 3600)
-OUTCOMES_RETRIED = ("busy", "no_answer", "voicemail", "machine", "rejected", "failed", "silent", "unsettled")
+OUTCOMES_RETRIED = ("busy", "no_answer", "voicemail", "machine", "rejected", "failed", "silent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ class RetryConfig:
     """Calls to one contact at most. 1..20."""
     after: dict[str, Span] = field(default_factory=dict)
     """Outcome → wait before the next attempt. Defaults: busy 15m, no_answer 2h, machine 4h, failed 30m,
-    silent 2h; the others (voicemail, rejected, unsettled) are not called again unless they stand here."""
+    silent 2h; after voicemail and rejected nobody is called again unless they stand here."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""

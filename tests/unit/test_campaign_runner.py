@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sipagent.campaigns.dialler import CallOrder
-from sipagent.campaigns.outcomes import Ending, FlowResult, Outcome
+from sipagent.campaigns.outcomes import Ending, FlowResult, Follow, Outcome
 from sipagent.campaigns.runner import CampaignRunner, read_list
 from sipagent.campaigns.store import LEASE_S, CampaignStore
 from sipagent.campaigns.store_views import StoreViews
+from sipagent.errors import CampaignError
 from tests.fakes.dialler import FakeDialler
 from tests.unit.campaign_fixtures import MONDAY, Life, life, write_campaign
 
@@ -230,7 +231,6 @@ def test_a_server_that_lost_its_lease_may_not_dial_and_its_late_end_is_still_the
         assert again is not None
         assert again.attempt_id > claimed.attempt_id
         assert other.due("test", late, 10) == []  # the unsettled one is not called by itself
-        from sipagent.campaigns.outcomes import Follow
 
         assert not other.settle(dialled, TALKED, Follow(None, "answered"), cost=0, now=late)
         assert slow.settle(dialled, TALKED, Follow(None, "answered"), cost=0, now=late)
@@ -248,3 +248,25 @@ def test_one_person_on_two_campaigns_is_called_by_one_at_a_time(tmp_path: Path) 
         assert store.claim("two", store.due("two", now, 1)[0], now) is None
         store.release(first)
         assert store.claim("two", store.due("two", now, 1)[0], now) is not None
+
+
+def test_an_end_that_the_disk_does_not_take_is_recorded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = write_campaign(tmp_path, people=1)
+    with life(tmp_path, config) as one:
+        one.store.want_run("test", MONDAY)
+        now = MONDAY + timedelta(hours=10)
+        one.runner.tick(now)
+        one.dialler.finish()
+
+        def full(*_: object, **__: object) -> bool:
+            raise CampaignError("disk full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(one.store, "settle", full)
+            with pytest.raises(CampaignError):
+                one.runner.tick(now)
+        one.runner.tick(now)
+        assert states(one) == {"done": 1}
+        assert len(one.dialler.orders) == 1

@@ -112,3 +112,18 @@ def test_numbers_tell_their_zones_and_unknown_ones_tell_none() -> None:
     for text in ("2125551234", "", "+1", "hello", "+15551234567890123"):
         with pytest.raises(NotCallable):
             e164(text)
+
+
+@given(
+    st.sampled_from(["0 9 * * *", "30 2 * * *", "*/7 * * * *", "0 9 29 2 *", "15 1 * * 0"]),
+    st.sampled_from(ZONES),
+    st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31)),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_open_run_is_the_last_start_before_now(cron: str, zone: str, moment: datetime) -> None:
+    schedule = Schedule(cron, zone, timedelta(hours=26))
+    now = moment.replace(microsecond=0, tzinfo=UTC)
+    latest, start = None, schedule.next_start(now - timedelta(hours=26, seconds=1))
+    while start is not None and start <= now:
+        latest, start = start, schedule.next_start(start)
+    assert schedule.open_run(now) == latest
