@@ -19,7 +19,7 @@ from sipagent.errors import PacketError
 from sipagent.lab.impairments import Impairments
 from sipagent.lab.rtp_line import RtpLine, prepare_line
 from sipagent.lab.sdp import SdpAudio, describe, parse_audio
-from sipagent.lab.sip_message import SipMessage, SipUri, build_response, parse_message
+from sipagent.sip.wire_message import SipMessage, SipUri, build_response, parse_message
 from sipagent.units import Pcm16, samples_to_ms
 
 _CODECS = ("PCMU", "PCMA")
