@@ -70,3 +70,7 @@ class LedgerUnavailable(LedgerError):
     """The disk takes nothing at the moment. The entry is kept in memory and written when it does."""
 
     retryable = True
+
+
+class CampaignError(SipAgentError):
+    """A campaign cannot do what was asked; the line says what, where and what to do."""

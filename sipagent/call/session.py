@@ -82,7 +82,7 @@ class Session:
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, self.post)
         self._record = record
         self._tape = tape
-        deeds = Deeds(self._begin_utterance, self._end_call, record.outcome)
+        deeds = Deeds(self._begin_utterance, self._end_call, record.outcome, self._hand_over)
         self._flow = FlowTalk(parts.flow, self._speaker, deeds, self.post, log) if parts.flow else None
         self._prepared: Utterance | None = None
         self._spoken: Utterance | None = None
@@ -479,6 +479,13 @@ class Session:
             agent=tm.Agent.THINKING, attempt=attempt, patience=patience, idle_since_ms=now_ms
         )
         return self._phrase_utterance()
+
+    def _hand_over(self, target: str) -> bool:
+        """For a flow: the controls hand the caller over, and tell the caller where nobody takes the call."""
+        if target not in self._parts.persona.transfer:
+            return False
+        self.transfer(target, "blind")
+        return True
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sipagent.config.campaigns import CampaignsConfig
 from sipagent.config.console import ConsoleConfig
 from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
@@ -30,6 +31,7 @@ __all__ = [
     "BanConfig",
     "BargeInConfig",
     "CallerConfig",
+    "CampaignsConfig",
     "CommitConfig",
     "Config",
     "ConsoleConfig",
@@ -163,6 +165,8 @@ class Config:
     """Who is kept out."""
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     """The audit ledger."""
+    campaigns: CampaignsConfig = field(default_factory=CampaignsConfig)
+    """Scheduled outgoing calls."""
     logging: LogConfig = field(default_factory=LogConfig)
     """The log on standard error."""
     console: ConsoleConfig | None = field(default_factory=ConsoleConfig)

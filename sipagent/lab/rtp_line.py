@@ -158,6 +158,10 @@ class RtpLine:
         """Queue speech behind what is queued already."""
         self._lines.append(line)
 
+    def silence(self) -> None:
+        """Drop what is queued and what is being said."""
+        self._lines.clear()
+
     def level_for(self, lines: Sequence[SpokenLine]) -> None:
         """Let noise relate to the active level of these lines. Before the call is answered."""
         voices = [line.pcm for line in lines if line.pcm.size]

@@ -213,17 +213,19 @@ def test_file_that_is_there_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_disk_that_does_not_keep_up_ends_the_recording_not_the_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = threading.Event()
+    gate, is_writing = threading.Event(), threading.Event()
 
     class Slow(PlainFile):
         def write(self, data: bytes) -> None:
+            is_writing.set()
             assert gate.wait(30)
             super().write(data)
 
     monkeypatch.setattr(recorder_module, "_QUEUED_BLOCKS", 4)
     recorder = record(tmp_path, open_sink=Slow)
-    for _ in range(14):
+    for index in range(14):
         feed(recorder)  # returns although nothing is written
+        assert index != 2 or is_writing.wait(30), "the first blocks are with the disk"
     assert "does not keep up" in repr(recorder)
     gate.set()
     done = recorder.close()

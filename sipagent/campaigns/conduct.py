@@ -1,0 +1,224 @@
+"""What is done on a campaign call, from the answer to the hang-up. Pure: findings in, actions out.
+
+::
+
+    LISTENING ─ human ─▶ TALKING (the flow) ─ beep, machine's words ─▶ LEAVING
+        ├─ voicemail ─▶ LEAVING: the beep, or silence where none comes ─▶ Say text, once ─▶ OVER
+        ├─ screening ─▶ Say who calls, once; then LISTENING as if newly answered
+        └─ ivr, fax, busy, no such number ─▶ OVER
+
+The thread of the call drives it: ``window`` for each 32 ms, ``heard`` for texts that were asked for,
+``caller_said`` and ``key_pressed`` during the talk, ``said`` when a ``Say`` has ended.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from sipagent.campaigns.answering import (
+    Answerer,
+    Answering,
+    AskText,
+    Beeped,
+    Corrected,
+    Decided,
+    Finding,
+    Window,
+)
+from sipagent.campaigns.do_not_call import asks_to_stop
+from sipagent.campaigns.outcomes import OPT_OUT, Ending, FlowResult, Outcome, outcome_of_status
+
+NO_BEEP_MS = 4000
+"""Silence after a greeting at which the beep is no longer waited for."""
+LONGEST_GREETING_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a contact's call says."""
+
+    announcement: str = ""
+    voicemail: str = ""
+    introduction: str = ""
+    """Said to a screening service; empty: we hang up."""
+    opt_out_key: str = "9"
+
+
+# --- actions ---
+
+
+@dataclass(frozen=True, slots=True)
+class StartFlow:
+    """Talk with the person; the announcement first, to its end."""
+
+    announcement: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopFlow:
+    """It was no person: fall silent at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say this to its end, then tell ``said``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """The words up to here are wanted, for ``heard``."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The call is over for us."""
+
+
+Action = StartFlow | StopFlow | Say | Transcribe | HangUp
+
+
+class Phase(Enum):
+    """Where the call stands."""
+
+    LISTENING = "listening"
+    TALKING = "talking"
+    SCREENED = "screened"
+    LEAVING = "leaving"
+    LEFT = "left"
+    OVER = "over"
+
+
+class Conduct:
+    """One answered call. Not thread-safe: the call's thread alone."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._answering = Answering()
+        self._offset_ms = 0
+        self._now_ms = 0
+        self._has_introduced = False
+        self._wants_no_calls = False
+        self._is_left = self._is_answered = False
+        self.phase = Phase.LISTENING
+        self.answerer: Answerer | None = None
+
+    def __repr__(self) -> str:
+        return f"Conduct({self.phase.value}, {self.answerer})"
+
+    def window(self, window: Window) -> tuple[Action, ...]:
+        """The next 32 ms of the line; also before the answer, with negative times."""
+        self._now_ms = window.end_ms
+        if self.phase in (Phase.OVER, Phase.LEFT, Phase.SCREENED):
+            return ()
+        if window.start_ms >= 0 and not self._is_answered:  # what was said before it tells nothing
+            self._is_answered, self._answering = True, Answering()
+        shifted = Window(window.start_ms - self._offset_ms, window.voice, window.tones_hz)
+        actions = self._on(self._answering.step(shifted))
+        if self.phase is Phase.LEAVING and not actions and self._must_not_wait():
+            return self._leave()
+        return actions
+
+    def heard(self, text: str) -> tuple[Action, ...]:
+        """The words so far."""
+        if self.phase in (Phase.OVER, Phase.LEFT, Phase.SCREENED):
+            return ()
+        return self._on(self._answering.heard(text))
+
+    def caller_said(self, text: str) -> tuple[Action, ...]:
+        """A turn of the person's in the talk."""
+        return self._opt_out() if self.phase is Phase.TALKING and asks_to_stop(text) else ()
+
+    def key_pressed(self, digit: str) -> tuple[Action, ...]:
+        """A key, whenever."""
+        return self._opt_out() if digit == self._script.opt_out_key and self.phase is not Phase.OVER else ()
+
+    def said(self) -> tuple[Action, ...]:
+        """A ``Say`` was said to its end."""
+        match self.phase:
+            case Phase.LEFT:
+                self._is_left = True
+                return self._over()
+            case Phase.SCREENED:
+                self.phase, self._answering, self._offset_ms = Phase.LISTENING, Answering(), self._now_ms
+        return ()
+
+    def ending(self, sip_status: int, talk_ms: int, results: Iterable[FlowResult] = ()) -> Ending:
+        """How the call ended, whoever hung up.
+
+        :param sip_status: the final answer to the INVITE.
+        :param results: of the flow.
+        """
+        found = tuple(results)
+        if self._wants_no_calls:
+            found = (*found, FlowResult(OPT_OUT))
+        answerer = self.answerer.value if self.answerer else ""
+        return Ending(self._outcome(found, sip_status), sip_status, answerer, talk_ms, found)
+
+    def _outcome(self, results: tuple[FlowResult, ...], sip_status: int) -> Outcome:
+        if any(one.name == OPT_OUT for one in results):
+            return Outcome.OPTED_OUT
+        if not self._is_answered and self.answerer is None:
+            return outcome_of_status(sip_status)
+        match self.answerer:
+            case Answerer.HUMAN:
+                return Outcome.ANSWERED
+            case Answerer.VOICEMAIL if self._is_left:
+                return Outcome.VOICEMAIL
+            case Answerer.FAX:
+                return Outcome.FAX
+            case Answerer.BUSY:
+                return Outcome.BUSY
+            case Answerer.CONGESTION:
+                return Outcome.FAILED
+            case Answerer.INVALID_NUMBER:
+                return Outcome.INVALID_NUMBER
+            case None:
+                return Outcome.SILENT
+        return Outcome.MACHINE
+
+    def _on(self, findings: tuple[Finding, ...]) -> tuple[Action, ...]:
+        actions: list[Action] = []
+        for finding in findings:
+            match finding:
+                case AskText():
+                    actions.append(Transcribe())
+                case Decided(answerer) | Corrected(answerer):
+                    actions += self._turn_to(answerer)
+                case Beeped() if self.phase is Phase.LEAVING:
+                    actions += self._leave()
+        return tuple(actions)
+
+    def _turn_to(self, answerer: Answerer) -> tuple[Action, ...]:
+        was_talking = self.phase is Phase.TALKING
+        self.answerer = answerer
+        stop: tuple[Action, ...] = (StopFlow(),) if was_talking else ()
+        match answerer:
+            case Answerer.HUMAN:
+                self.phase = Phase.TALKING
+                return (StartFlow(self._script.announcement),)
+            case Answerer.VOICEMAIL if self._script.voicemail:
+                self.phase = Phase.LEAVING
+                return stop
+            case Answerer.SCREENING if self._script.introduction and not self._has_introduced:
+                self.phase, self._has_introduced = Phase.SCREENED, True
+                return (*stop, Say(self._script.introduction))
+        return (*stop, *self._over())
+
+    def _must_not_wait(self) -> bool:
+        """The greeting is over and no beep has come."""
+        return self._answering.silent_ms >= NO_BEEP_MS or self._now_ms >= LONGEST_GREETING_MS
+
+    def _leave(self) -> tuple[Action, ...]:
+        self.phase = Phase.LEFT
+        return (Say(self._script.voicemail),)
+
+    def _opt_out(self) -> tuple[Action, ...]:
+        """At once: whatever is being said stops."""
+        self._wants_no_calls = True
+        return (StopFlow(), *self._over())
+
+    def _over(self) -> tuple[Action, ...]:
+        self.phase = Phase.OVER
+        return (HangUp(),)

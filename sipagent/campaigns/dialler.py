@@ -1,0 +1,67 @@
+"""What campaigns need of whoever places calls: SIP, the laboratory, a fake."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from sipagent.campaigns.conduct import Script
+from sipagent.campaigns.outcomes import Ending
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """One attempt."""
+
+    attempt_id: int
+    campaign: str
+    number: str
+    caller_id: str
+    trunk: str
+    persona: str
+    flow: str
+    ring_s: int
+    max_call_s: int
+    script: Script
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+class Progress(StrEnum):
+    """Where a call stands."""
+
+    RINGING = "ringing"
+    EARLY_MEDIA = "early_media"
+    ANSWERED = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A call has come further; each at most once, in the order of ``Progress``, none after ``Finished``."""
+
+    attempt_id: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A call is over: exactly one for each order, also for one that could not be placed."""
+
+    attempt_id: int
+    ending: Ending
+
+
+CallEvent = Moved | Finished
+Tell = Callable[[CallEvent], None]
+
+
+class Dialler(Protocol):
+    """Places calls. ``place`` and ``hang_up_all`` return at once; events come on any thread."""
+
+    def free_lines(self) -> int:
+        """Calls that could be placed now, without the lines kept for inbound callers."""
+
+    def place(self, order: CallOrder, tell: Tell) -> None:
+        """Send the INVITE, conduct the call by :class:`sipagent.campaigns.conduct.Conduct`, tell its end."""
+
+    def hang_up_all(self) -> None:
+        """End every call of campaigns; each still tells its end."""

@@ -1,0 +1,138 @@
+"""What the words of a greeting tell about who said it. English; pure."""
+
+import re
+from enum import Enum
+
+
+class Hint(Enum):
+    """What a text sounds like."""
+
+    VOICEMAIL = "voicemail"
+    SCREENING = "screening"
+    IVR = "ivr"
+    PERSON = "person"
+    PERSON_BUSINESS = "person at work"
+    """A long sentence of somebody who answers for a company."""
+    OPENING = "opening"
+    """Begins like a recorded greeting, and also like a person: wait for more."""
+    NONE = "none"
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(rf"\b(?:{pattern})" for pattern in patterns))
+
+
+_WHO = r"(?:me |us |him |her |them )?"
+_CANNOT = r"(?:can't|cannot|can not|couldn't|could not)"
+_VOICEMAIL = _any(
+    rf"leave {_WHO}(?:a |your |the |ya |any )?(?:brief |short |detailed )?(?:message|massage|name)",
+    r"leave (?:your|a|me|us|it) (?:name|number|message|details)",
+    r"(?:after|at|before|wait for|hear) (?:the |that )?(?:tone|beep|signal|peep|be?ap)\b",
+    r"(?:not|n't|unable) (?:able )?(?:to )?available",
+    r"(?:not|n't|unable) (?:able )?(?:to )?(?:come to|take your call|take the call|get to the phone|pick up)",
+    r"(?:not|n't|unable) (?:able )?(?:to )?answer (?:the|your) (?:phone|call)",
+    rf"{_CANNOT} (?:be reached|be rich|come to|take|get to|answer|pick)",
+    r"(?:isn't|aren't|is not|are not|am not|i'm not|we're not) (?:here|home|in|available|at my desk|able)",
+    r"(?:currently|temporarily) (?:unavailable|away|busy|not|out|in)",
+    r"voice ?mail",
+    r"mail ?box",
+    r"answering (?:machine|service)",
+    r"(?:record|recording) your",
+    r"(?:get|call|ring|phone) (?:back to )?(?:you|ya) (?:back|as soon)",
+    r"as soon as (?:i|we|possible)",
+    r"miss(?:ed)? your call",
+    r"(?:has|have) been forwarded",
+    r"automatic voice",
+    r"the (?:person|subscriber|customer|party|number|caller|wireless|google) (?:you|that|at|is|customer)",
+    r"(?:we are|we're|office is|are now|are currently) (?:now )?closed?\b",
+    r"out of (?:the|my|our) office",
+    r"(?:i'm|i am|we're|we are) (?:out|away|current|currently|not)\b",
+    r"(?:opening|office|business) hours",
+    r"you(?:'ve| have| of|'re| are)? ?(?:just )?reached (?:the )?(?:voice|phone|mail|number|cell|home|desk)",
+    r"you(?:'ve| have| of|'re| are)? ?(?:just )?reached (?:the )?(?:personal|[a-z]+'s)",
+    r"no one (?:is|can)",
+    r"nobody (?:is|can)",
+    r"away from (?:my|the|our)",
+)
+_SCREENING = _any(
+    r"(?:state|say|record|give|tell me) your name",
+    r"call ?screen",
+    r"screening (?:service|this)",
+    r"why you(?:'re| are) calling",
+    r"reason for (?:your )?call",
+    r"(?:i'll|i will) see if .{0,30}available",
+    r"before (?:i|we) (?:try to )?connect",
+    r"the person you(?:'re| are) calling is using",
+)
+_IVR = _any(
+    r"press (?:one|two|three|four|five|zero|nine|the|any|star|pound|hash|\d)",
+    r"para\b",
+    r"oprima",
+    r"for .{1,20} press",
+    r"(?:main|following|these) (?:menu|options)",
+    r"menu (?:options )?(?:has|have)",
+    r"your call is (?:very )?important",
+    r"calls? (?:may|will|might) be (?:recorded|monitored)",
+    r"(?:dial|enter) (?:your|the|it)",
+    r"if you know (?:your|the)",
+    r"please (?:stay on|hold|listen)",
+    r"for (?:sales|billing|support|english|service)[, ]",
+    r"extension",
+    r"in a few words",
+    r"next available",
+    r"all (?:of |on )?our\b",
+    r"agents\b",
+    r"representatives?\b",
+    r"automated",
+)
+_BUSINESS = _any(
+    r"(?:how|what) (?:can|may|could|might) (?:i|we) (?:help|assist|direct|do)",
+    r"speaking\b",
+    r"can i help",
+    r"may i help",
+    r"help you",
+    r"what can i do",
+)
+_PERSON = _any(
+    r"hello+\b",
+    r"(?:yes|yeah|yep|hey|howdy)\b",
+    r"who(?:'s| is) (?:this|that|calling|there)",
+    r"what'?s up",
+    r"good (?:morning|afternoon|evening)",
+    r"hang on",
+    r"hold on",
+    r"one (?:second|moment)",
+    r"residence",
+    r"go ahead",
+    r"can you hear",
+    r"what do you",
+    r"is that you",
+)
+_OPENING = _any(
+    r"(?:you've|you have|you) (?:just )?reached",
+    r"(?:hi|hey|hello),? (?:this is|you've|you have|it's|i'm)",
+    r"thank(?:s| you) for calling",
+    r"welcome to",
+    r"this is ",
+    r"(?:it's|i'm|we're) ",
+    r"(?:sorry|please|unfortunately|reached)\b",
+    r"at the moment",
+    r"right now",
+)
+
+
+def hint_of(text: str) -> Hint:
+    """What ``text``, the words so far, sounds like. What a machine alone says wins over all else."""
+    words = re.sub(r"[^a-z0-9' ]+", " ", text.lower().replace("’", "'"))
+    words = " ".join(words.split())
+    for pattern, hint in (
+        (_SCREENING, Hint.SCREENING),
+        (_IVR, Hint.IVR),
+        (_VOICEMAIL, Hint.VOICEMAIL),
+        (_BUSINESS, Hint.PERSON_BUSINESS),
+        (_OPENING, Hint.OPENING),
+        (_PERSON, Hint.PERSON),
+    ):
+        if pattern.search(words):
+            return hint
+    return Hint.NONE

@@ -1,0 +1,75 @@
+"""How fast, how many, and when to stop. Pure; times are UTC seconds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sipagent.campaigns.outcomes import REACHED, Outcome
+from sipagent.config.campaign import CampaignLimitsConfig
+
+
+@dataclass(slots=True)
+class CallRate:
+    """Gives out the moments of calls, never two closer than ``1 / per_second``."""
+
+    per_second: float
+    _next_s: float = 0.0
+
+    def take(self, now_s: float) -> bool:
+        """True where a call may go now; its moment is then used."""
+        if now_s < self._next_s:
+            return False
+        self._next_s = now_s + 1 / self.per_second
+        return True
+
+    @property
+    def next_s(self) -> float:
+        """When the next call may go."""
+        return self._next_s
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What a campaign has used of its day (UTC)."""
+
+    calls: int
+    spent: float
+    booked: float
+    """Most that its running calls may still cost."""
+
+
+def day_obstacle(limits: CampaignLimitsConfig, today: Today, longest_s: int) -> str:
+    """Why no further call may be placed today; empty: one may."""
+    if today.calls >= limits.calls_per_day:
+        return f"calls_per_day: {today.calls} were placed"
+    if limits.spend_per_day is None:
+        return ""
+    price = price_of(limits, longest_s * 1000)
+    if today.spent + today.booked + price > limits.spend_per_day:
+        return f"spend_per_day: {today.spent + today.booked:.2f} of {limits.spend_per_day:.2f} used or booked"
+    return ""
+
+
+def price_of(limits: CampaignLimitsConfig, talk_ms: int) -> float:
+    """Of a conversation, by begun minutes."""
+    return limits.per_minute * -(-talk_ms // 60_000)
+
+
+def breaker_reason(limits: CampaignLimitsConfig, latest: Sequence[Outcome]) -> str:
+    """Why the campaign must pause itself; empty: it goes on.
+
+    :param latest: outcomes of the latest calls, as many as ``breaker_calls`` or fewer.
+    """
+    if len(latest) < limits.breaker_calls or not limits.breaker_answered_pct:
+        return ""
+    answered = sum(outcome in REACHED for outcome in latest)
+    if 100 * answered >= limits.breaker_answered_pct * len(latest):
+        return ""
+    return f"breaker: {answered} of the last {len(latest)} calls were answered; look why, then resume"
+
+
+def free_lines(*, lines: int, busy: int, kept_free: int) -> int:
+    """Lines that campaigns may take: inbound callers come first.
+
+    :param busy: in use now, by whomever. :param kept_free: never taken by campaigns.
+    """
+    return max(0, lines - busy - kept_free)

@@ -1,0 +1,326 @@
+"""Runs campaigns: opens runs, picks who is called next, places calls, settles them. One thread.
+
+::
+
+    tick ── mailbox ─▶ settle ── sweep, renew ── runs ─▶ enrol ── pick ─▶ claim ─▶ dial ─▶ Dialler.place
+                                                            window, lists, pacing ┘
+
+``tick`` is told the time and never waits, so that a week passes in seconds where nobody talks.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sipagent.campaigns.conduct import Script
+from sipagent.campaigns.contact_sources import read_rows
+from sipagent.campaigns.contacts import ContactList, contacts_of
+from sipagent.campaigns.dialler import CallEvent, CallOrder, Dialler, Finished, Moved
+from sipagent.campaigns.do_not_call import NumberFiles
+from sipagent.campaigns.outcomes import follow_up
+from sipagent.campaigns.pacing import CallRate, breaker_reason, day_obstacle, price_of
+from sipagent.campaigns.schedule import Schedule
+from sipagent.campaigns.store import CampaignStore, Claim, Waiting
+from sipagent.campaigns.window import Window
+from sipagent.config.campaign import CampaignConfig
+from sipagent.errors import CampaignError, ConfigError
+
+Note = Callable[[str, str, str, Mapping[str, str]], None]
+"""(campaign, decision, rule, personal facts): for log and ledger."""
+_RENEW = timedelta(seconds=15)
+_IDLE = timedelta(days=1)
+_HELD = timedelta(minutes=1)
+_PICK = 50
+
+
+def note_nothing(campaign: str, decision: str, rule: str, personal: Mapping[str, str]) -> None:
+    """The ``Note`` of a runner that keeps no records."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """One campaign with what is derived from its file."""
+
+    config: CampaignConfig
+    window: Window
+    schedule: Schedule | None
+    rate: CallRate
+    lists: NumberFiles
+    told: str = ""
+    """The obstacle that was noted last, so that it is noted once."""
+    calls: dict[int, Claim] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: CampaignConfig) -> "_Running":
+        return cls(
+            config,
+            Window.of(config),
+            Schedule.of(config.schedule) if config.schedule else None,
+            CallRate(config.calls.calls_per_second),
+            NumberFiles(config.do_not_call, config.contacts.region),
+        )
+
+
+class CampaignRunner:
+    """All campaigns of one server."""
+
+    def __init__(
+        self,
+        campaigns: tuple[CampaignConfig, ...],
+        store: CampaignStore,
+        dialler: Dialler,
+        note: Note = note_nothing,
+    ) -> None:
+        self._running = {config.name: _Running.of(config) for config in campaigns}
+        self._store, self._dialler, self._note = store, dialler, note
+        self._mailbox: queue.SimpleQueue[CallEvent] = queue.SimpleQueue()
+        self._renewed: datetime | None = None
+        self._wake = threading.Event()
+        for one in campaigns:
+            if one.quiet_hours.override:
+                self._note(one.name, "quiet_hours_overridden", one.quiet_hours.reason, {})
+
+    def __repr__(self) -> str:
+        return f"CampaignRunner({len(self._running)} campaigns, {self.calls} calls)"
+
+    @property
+    def calls(self) -> int:
+        """Calls in progress."""
+        return sum(len(one.calls) for one in self._running.values())
+
+    def run(self, stop: threading.Event, clock: Callable[[], datetime]) -> None:
+        """Tick until ``stop``; then no new call is placed, and those in progress are hung up and settled."""
+        while not stop.is_set():
+            try:
+                next_at = self.tick(clock())
+            except CampaignError as error:  # what cannot be recorded is not done
+                self._note("", "not_recorded", str(error), {})
+                next_at = clock() + timedelta(seconds=1)
+            self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))
+            self._wake.clear()
+        self._dialler.hang_up_all()
+        deadline = clock() + timedelta(seconds=10)
+        while self.calls and clock() < deadline:
+            self._wake.wait(0.1)
+            self._wake.clear()
+            self._settle_all(clock())
+
+    def tick(self, now: datetime) -> datetime:
+        """Do what is due.
+
+        :param now: UTC.
+        :returns: when there is something to do again, if no call ends before.
+        """
+        self._settle_all(now)
+        if self._renewed is None or now - self._renewed >= _RENEW:
+            self._store.renew(now)
+            for attempt_id in self._store.sweep(now).unsettled:
+                self._note("", "attempt_unsettled", str(attempt_id), {})
+            self._renewed = now
+        return min([now + _IDLE, *(self._advance(one, now) for one in self._running.values())])
+
+    def _advance(self, one: _Running, now: datetime) -> datetime:
+        """One campaign."""
+        state, _, run_at, wanted = self._store.state(one.config.name)
+        if state != "running":
+            if state == "stopped" and self._store.next_due(one.config.name) is not None:
+                self._store.expire(one.config.name, "stopped")
+            return now + _IDLE
+        self._open_run(one, now, run_at, wanted)
+        return min(self._place_calls(one, now), _next_run(one, now))
+
+    # --- runs ---
+
+    def _open_run(
+        self, one: _Running, now: datetime, run_at: datetime | None, wanted: datetime | None
+    ) -> None:
+        begin = wanted
+        if begin is None and one.schedule is not None:
+            begin = one.schedule.open_run(now)
+            is_over = run_at is not None and now - run_at >= one.schedule.open_for
+            if begin is None and is_over and self._store.next_due(one.config.name) is not None:
+                count = self._store.expire(one.config.name, "the run is over")
+                self._decide(one, "run_closed", f"{count} contacts were not reached")
+            if begin is not None and run_at is not None and begin <= run_at:
+                begin = None
+        if begin is None:
+            return
+        try:
+            found = read_list(one.config)
+        except ConfigError as error:
+            self._store.set_state(one.config.name, "paused", f"list: {error.problems[0]}")
+            self._decide(one, "paused", error.problems[0])
+            return
+        if one.schedule is not None and run_at is not None:
+            self._store.expire(one.config.name, "the next run has begun")
+        count = self._store.enrol(one.config.name, found.contacts, run_at=begin, due=now)
+        self._decide(one, "run_opened", f"{count} contacts, {len(found.problems)} left out")
+
+    # --- calls ---
+
+    def _place_calls(self, one: _Running, now: datetime) -> datetime:
+        """As many as may go now. A person is called when every rule says so, and only then."""
+        name = one.config.name
+        if self._store.next_due(name) is None:
+            return now + _IDLE
+        if why := self._obstacle(one, now):
+            if why != one.told:
+                one.told = why
+                self._decide(one, "held", why)
+            return now + _HELD
+        one.told = ""
+        for waiting in self._store.due(name, now, _PICK):
+            if not self._may_call(one, waiting, now):
+                continue
+            if self._has_no_room(one):
+                return now + timedelta(seconds=1)
+            if not one.rate.take(now.timestamp()):
+                return max(now, datetime.fromtimestamp(one.rate.next_s, UTC))
+            self._call(one, waiting, now)
+            if self._obstacle(one, now):
+                return now + timedelta(milliseconds=20)
+        due = self._store.next_due(name)
+        return max(now + timedelta(milliseconds=20), due) if due else now + _IDLE
+
+    def _obstacle(self, one: _Running, now: datetime) -> str:
+        """Why the campaign as a whole must not call now."""
+        limits, name = one.config.limits, one.config.name
+        if reason := breaker_reason(limits, self._store.latest(name, limits.breaker_calls)):
+            self._store.set_state(name, "paused", reason)
+            return reason
+        if why := self._day_obstacle(one, now):
+            return why
+        try:
+            one.lists.numbers()
+        except ConfigError as error:
+            return error.problems[0]
+        return ""
+
+    def _day_obstacle(self, one: _Running, now: datetime) -> str:
+        limits, longest_s = one.config.limits, one.config.calls.max_call_s
+        today = self._store.today(one.config.name, now, price_of(limits, longest_s * 1000))
+        return day_obstacle(limits, today, longest_s)
+
+    def _has_no_room(self, one: _Running) -> bool:
+        is_full = self._store.running(one.config.name) >= one.config.calls.concurrency
+        return is_full or self._dialler.free_lines() < 1
+
+    def _may_call(self, one: _Running, waiting: Waiting, now: datetime) -> bool:
+        contact, name = waiting.contact, one.config.name
+        if contact.number in one.lists.numbers():
+            self._store.give_up(name, contact.key, "on a do-not-call list")
+            self._decide(one, "not_called", "do_not_call", contact.number)
+            return False
+        if not one.window.obstacle(contact.zones, now):
+            return True
+        opens = one.window.next_open(contact.zones, now)
+        if opens is None:
+            self._store.give_up(name, contact.key, "the window never opens again")
+            self._decide(one, "not_called", "window", contact.number)
+        else:
+            self._store.postpone(name, contact.key, opens)
+        return False
+
+    def _call(self, one: _Running, waiting: Waiting, now: datetime) -> None:
+        claim = self._store.claim(
+            one.config.name,
+            waiting,
+            now,
+            lambda: not self._has_no_room(one) and not self._day_obstacle(one, now),
+        )
+        if claim is None:
+            return
+        order = order_of(one.config, claim)
+        if not self._store.dial(claim, now):  # on the disk; from here on this attempt is used up
+            return
+        one.calls[claim.attempt_id] = claim
+        self._decide(one, "called", f"attempt {claim.n}", claim.contact.number)
+        self._dialler.place(order, self._tell)
+
+    def _tell(self, event: CallEvent) -> None:
+        """Any thread."""
+        self._mailbox.put(event)
+        self._wake.set()
+
+    def _settle_all(self, now: datetime) -> None:
+        while True:
+            try:
+                event = self._mailbox.get_nowait()
+            except queue.Empty:
+                return
+            match event:
+                case Finished():
+                    try:
+                        self._settle(event, now)
+                    except CampaignError:
+                        self._mailbox.put(event)  # the disk is full, perhaps: not lost, tried again
+                        raise
+                case Moved():
+                    pass
+
+    def _settle(self, event: Finished, now: datetime) -> None:
+        one = next((r for r in self._running.values() if event.attempt_id in r.calls), None)
+        if one is None:
+            return
+        claim, ending = one.calls[event.attempt_id], event.ending
+        follow = follow_up(ending, one.config.retry, attempts=claim.n, now=now)
+        cost = price_of(one.config.limits, ending.talk_ms)
+        self._store.settle(claim, ending, follow, cost=cost, now=now)
+        del one.calls[event.attempt_id]
+        names = ", ".join(result.name for result in ending.results)
+        rule = f"{ending.outcome.value}{': ' if names else ''}{names}; {follow.why}"
+        self._decide(one, "ended", rule, claim.contact.number)
+        if ending.wants_no_more_calls:
+            self._decide(one, "opted_out", "asked", claim.contact.number)
+
+    def _decide(self, one: _Running, decision: str, rule: str, number: str = "") -> None:
+        self._note(one.config.name, decision, rule, {"contact": number} if number else {})
+
+
+def _next_run(one: _Running, now: datetime) -> datetime:
+    """When a run begins, or the one that is open ends."""
+    if one.schedule is None:
+        return now + _IDLE
+    moments = [now + _IDLE, one.schedule.next_start(now), one.schedule.open_run(now)]
+    if moments[2] is not None:
+        moments[2] = max(now + timedelta(seconds=1), moments[2] + one.schedule.open_for)
+    return min(at for at in moments if at is not None)
+
+
+def read_list(config: CampaignConfig) -> ContactList:
+    """The campaign's contacts.
+
+    :raises ConfigError: it cannot be read, or a row cannot be called and ``contacts.skip_bad`` is false.
+    """
+    found = contacts_of(config, read_rows(config))
+    if found.problems and not config.contacts.skip_bad:
+        raise ConfigError(list(found.problems))
+    return found
+
+
+def order_of(config: CampaignConfig, claim: Claim) -> CallOrder:
+    """What the dialler is told.
+
+    :raises CampaignError: a text and the contact's variables do not fit (``load_campaign`` has checked them).
+    """
+    variables = claim.contact.variables
+    try:
+        voicemail = config.voicemail.format(**variables)
+        announcement = config.consent.announcement.format(**variables)
+    except (KeyError, IndexError, ValueError) as exc:
+        raise CampaignError(f"{config.source.at('voicemail')}: {exc}") from exc
+    return CallOrder(
+        attempt_id=claim.attempt_id,
+        campaign=config.name,
+        number=claim.contact.number,
+        caller_id=config.calls.caller_id,
+        trunk=config.calls.trunk,
+        persona=config.persona,
+        flow=config.flow,
+        ring_s=config.calls.ring_s,
+        max_call_s=config.calls.max_call_s,
+        script=Script(announcement, voicemail, announcement, config.consent.opt_out_key),
+        variables=variables,
+    )

@@ -1,0 +1,119 @@
+"""What operators and callees wish: pause, run now, never call me again. The base of ``CampaignStore``."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sipagent.campaigns.store_open import open_store
+from sipagent.errors import CampaignError
+
+
+class WishStore:
+    """One connection. One thread at a time; each process and thread opens its own."""
+
+    def __init__(self, path: Path, server: str) -> None:
+        """:param server: names this server in claims.
+
+        :raises CampaignError: the file cannot be used.
+        """
+        self.path, self.server = path, server
+        self._database = open_store(path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path}, {self.server})"
+
+    def close(self) -> None:
+        """Close the connection. Idempotent."""
+        self._database.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, on the disk when it returns.
+
+        :raises CampaignError: the disk does not take it; nothing has changed.
+        """
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+        except sqlite3.Error as exc:
+            raise CampaignError(f"{self.path}: {exc}") from exc
+
+    # --- the operator's wishes ---
+
+    def set_state(self, campaign: str, state: str, why: str) -> None:
+        """``running``, ``paused`` or ``stopped``; running begins a new count of failures."""
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
+            database.execute("UPDATE campaign SET state=?, why=? WHERE name=?", (state, why, campaign))
+            if state == "running":
+                database.execute(
+                    "UPDATE campaign SET breaker_from=(SELECT coalesce(max(id), 0) FROM attempt) "
+                    "WHERE name=?",
+                    (campaign,),
+                )
+
+    def want_run(self, campaign: str, now: datetime) -> None:
+        """Begin a run as soon as a server sees it."""
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
+            database.execute("UPDATE campaign SET wanted_run=? WHERE name=?", (seconds_of(now), campaign))
+
+    def state(self, campaign: str) -> tuple[str, str, datetime | None, datetime | None]:
+        """(state, why, beginning of the latest run, run that is asked for)."""
+        row = self._database.execute("SELECT * FROM campaign WHERE name=?", (campaign,)).fetchone()
+        if row is None:
+            return "running", "", None, None
+        run_s, wanted_s = row["run_at"], row["wanted_run"]
+        return (
+            row["state"],
+            row["why"],
+            None if run_s is None else moment_of(run_s),
+            None if wanted_s is None else moment_of(wanted_s),
+        )
+
+    # --- opting out ---
+
+    def opt_out(self, number: str, how: str, campaign: str, now: datetime) -> None:
+        """Never call this number again, in any campaign."""
+        with self._writing() as database:
+            self._opt_out(database, number, how, campaign, seconds_of(now))
+
+    def opted_out(self) -> list[tuple[str, str, str, str]]:
+        """(number, UTC time, how, campaign) of everybody who wants no calls."""
+        rows = self._database.execute("SELECT * FROM opt_out ORDER BY at, number")
+        return [(r["number"], moment_of(r["at"]).isoformat(), r["how"], r["campaign"]) for r in rows]
+
+    def _is_opted_out(self, number: str) -> bool:
+        return (
+            self._database.execute("SELECT 1 FROM opt_out WHERE number=?", (number,)).fetchone() is not None
+        )
+
+    def _opt_out(
+        self, database: sqlite3.Connection, number: str, how: str, campaign: str, now_s: int
+    ) -> None:
+        database.execute(
+            "INSERT OR IGNORE INTO opt_out (number, at, how, campaign) VALUES (?, ?, ?, ?)",
+            (number, now_s, how, campaign),
+        )
+        database.execute(
+            "UPDATE contact SET state='done', why='opted out' "
+            "WHERE number=? AND state IN ('waiting', 'expired', 'unsettled')",
+            (number,),
+        )
+
+
+def seconds_of(at: datetime) -> int:
+    """As the file has times: whole seconds since 1970, UTC."""
+    return int(at.timestamp())
+
+
+def moment_of(seconds: int) -> datetime:
+    """The reverse."""
+    return datetime.fromtimestamp(seconds, UTC)

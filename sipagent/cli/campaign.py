@@ -1,0 +1,250 @@
+"""``sipagent campaign``: scheduled outgoing calls, checked, run, watched and reported."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sipagent.campaigns.contact_sources import read_rows
+from sipagent.campaigns.contacts import contacts_of
+from sipagent.campaigns.do_not_call import read_numbers
+from sipagent.campaigns.report import headline, html_report
+from sipagent.campaigns.schedule import Schedule
+from sipagent.campaigns.store import CampaignStore
+from sipagent.campaigns.store_views import StoreViews
+from sipagent.campaigns.zones import NotCallable, e164
+from sipagent.cli import campaign_run
+from sipagent.config.campaign import CampaignConfig
+from sipagent.config.campaign_load import load_campaign, load_campaigns
+from sipagent.config.load import load_config
+from sipagent.config.schema import Config
+from sipagent.errors import CampaignError, ConfigError
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+Found = tuple[Config, tuple[CampaignConfig, ...]]
+
+
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("campaign", help="scheduled outgoing calls")
+    commands = parser.add_subparsers(dest="campaign_command", metavar="COMMAND", required=True)
+    for name, text, function in _COMMANDS:
+        one = commands.add_parser(name, help=text, description=text)
+        one.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
+        if name == "optout":
+            one.add_argument("number", nargs="?", metavar="NUMBER", help="as +15550100; none: list all")
+        elif name in _ONE:
+            one.add_argument("name", metavar="NAME", help="the campaign")
+        else:
+            one.add_argument("names", nargs="*", metavar="NAME", help="campaigns (default: all)")
+        if name in ("list", "status", "report", "optout", "dry-run"):
+            one.add_argument("--json", action="store_true", help="one JSON object a line")
+        if name not in ("check", "run", "dry-run"):
+            one.add_argument(
+                "--state", type=Path, metavar="FILE", help="instead of campaigns.state_file, as one of --lab"
+            )
+        if name == "report":
+            one.add_argument("--html", type=Path, metavar="FILE", help="write one self-contained page")
+        if name == "resume":
+            one.add_argument(
+                "--unsettled", action="store_true", help="also call those again whose call a crash cut off"
+            )
+        if name in ("run", "dry-run"):
+            campaign_run.add_arguments(one, name)
+        one.set_defaults(function=function)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command.
+
+    :returns: 0 done, 1 something was found wrong or not found.
+    :raises ConfigError: a file is not usable; with every problem.
+    :raises CampaignError: the state cannot be used, or no campaign has that name.
+    """
+    status: int = args.function(args)
+    return status
+
+
+def campaigns_for(args: argparse.Namespace) -> Found:
+    """The configuration and the campaigns that were named, or all."""
+    config = _config(args)
+    folder = config.campaigns.dir
+    known = {"personas": config.personas, "trunks": [trunk.name for trunk in config.trunks]}
+    names: Sequence[str] = getattr(args, "names", None) or ([args.name] if "name" in args else [])
+    files = [Path(name) for name in names if name.endswith(".yaml")]
+    campaigns = tuple(load_campaign(path, **known) for path in files)
+    if not files:
+        campaigns = load_campaigns(folder, **known)
+        if unknown := [name for name in names if name not in {one.name for one in campaigns}]:
+            there = ", ".join(one.name for one in campaigns) or "none"
+            raise CampaignError(f"{folder}: no campaign {unknown[0]!r}; there are: {there}")
+        campaigns = tuple(one for one in campaigns if not names or one.name in names)
+    return config, campaigns
+
+
+def _config(args: argparse.Namespace) -> Config:
+    config = load_config(args.config)
+    state_file: Path = getattr(args, "state", None) or config.campaigns.state_file
+    return replace(config, campaigns=replace(config.campaigns, state_file=state_file))
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Everything that can be known before the first call."""
+    problems: list[str] = []
+    _, campaigns = campaigns_for(args)
+    for one in campaigns:
+        count = 0
+        try:
+            found = contacts_of(one, read_rows(one))
+            count = len(found.contacts)
+            problems += [text for text in found.problems if not one.contacts.skip_bad]
+            for text in found.problems if one.contacts.skip_bad else ():
+                print(f"left out: {text}", file=sys.stderr)
+            read_numbers(one.do_not_call, one.contacts.region)
+        except ConfigError as error:
+            problems += error.problems
+        print(f"{one.name}: {count} contacts can be called")
+        if one.quiet_hours.override:
+            print(f"note: {one.source.at('quiet_hours.override')}: calls at any hour", file=sys.stderr)
+    if problems:
+        raise ConfigError(problems)
+    return EXIT_DONE
+
+
+def _list(args: argparse.Namespace) -> int:
+    config, campaigns = campaigns_for(args)
+    now = datetime.now(UTC)
+    with closing(StoreViews(config.campaigns.state_file)) as views:
+        for one in campaigns:
+            view = views.view(one.name)
+            start = Schedule.of(one.schedule).next_start(now) if one.schedule else None
+            facts = {
+                "name": one.name, "state": view.state, "why": view.why, "contacts": view.total,
+                "next_run": start.isoformat(timespec="minutes") if start else None,
+            }  # fmt: skip
+            if args.json:
+                print(json.dumps(facts))
+            else:
+                when = facts["next_run"] or "when asked: sipagent campaign now"
+                print(f"{one.name}: {view.state}, {view.total} contacts, next run {when}")
+    return EXIT_DONE
+
+
+def _status(args: argparse.Namespace) -> int:
+    config, campaigns = campaigns_for(args)
+    with closing(StoreViews(config.campaigns.state_file)) as views:
+        if args.json:
+            for one in campaigns:
+                view = views.view(one.name)
+                left = [attempt.as_row() for attempt in views.attempts(one.name, state="unsettled")]
+                print(json.dumps({"name": one.name, "state": view.state, "why": view.why,
+                                  "contacts": dict(view.contacts), "outcomes": dict(view.outcomes),
+                                  "unsettled": left}, ensure_ascii=False))  # fmt: skip
+            return EXIT_DONE
+        Console().print(status_table(views, [one.name for one in campaigns]))
+        for one in campaigns:
+            for attempt in views.attempts(one.name, state="unsettled"):
+                print(
+                    f"unsettled: {one.name}: {attempt.key}, attempt {attempt.n} at {attempt.dialled_utc} "
+                    f"by {attempt.server}: the server died; the person may have been reached"
+                )
+    return EXIT_DONE
+
+
+def status_table(views: StoreViews, names: Sequence[str]) -> Table:
+    """One row a campaign."""
+    table = Table(title="Campaigns")
+    for heading in ("campaign", "state", "waiting", "calling", "done", "expired", "unsettled", "outcomes"):
+        table.add_column(heading, justify="left" if heading in ("campaign", "state", "outcomes") else "right")
+    for name in names:
+        view = views.view(name)
+        counts = [
+            str(view.contacts.get(s, 0)) for s in ("waiting", "calling", "done", "expired", "unsettled")
+        ]
+        outcomes = ", ".join(f"{outcome} {n}" for outcome, n in sorted(view.outcomes.items()))
+        table.add_row(name, f"{view.state} {view.why}".strip(), *counts, outcomes)
+    return table
+
+
+def _report(args: argparse.Namespace) -> int:
+    config, campaigns = campaigns_for(args)
+    if args.html and len(campaigns) != 1:
+        print("sipagent campaign report: --html shows one campaign: name it", file=sys.stderr)
+        return EXIT_USAGE
+    with closing(StoreViews(config.campaigns.state_file)) as views:
+        for one in campaigns:
+            view, attempts = views.view(one.name), list(views.attempts(one.name))
+            if args.html:
+                args.html.touch(mode=0o600)
+                args.html.write_text(html_report(view, attempts, list(views.contacts(one.name))))
+                print(args.html)
+            elif args.json:
+                for attempt in attempts:
+                    print(json.dumps(attempt.as_row(), ensure_ascii=False))
+            else:
+                print(f"{one.name}: {headline(view, attempts)}")
+                for outcome, count in sorted(view.outcomes.items()):
+                    print(f"  {outcome:15} {count:6}")
+    return EXIT_DONE
+
+
+def _wish(state: str, why: str) -> Callable[[argparse.Namespace], int]:
+    """A command that a running server obeys within a second."""
+
+    def wish(args: argparse.Namespace) -> int:
+        config, (one,) = campaigns_for(args)
+        now = datetime.now(UTC)
+        with closing(CampaignStore(config.campaigns.state_file, "operator")) as store:
+            if state:
+                store.set_state(one.name, state, why)
+            else:
+                store.want_run(one.name, now)
+            if getattr(args, "unsettled", False):
+                count = store.resume_unsettled(one.name, now + timedelta(seconds=1), one.retry.attempts)
+                print(f"{count} contacts with an unsettled call are called again")
+        print(f"{one.name}: {state or 'a run begins as soon as a server sees it'}")
+        return EXIT_DONE
+
+    return wish
+
+
+def _optout(args: argparse.Namespace) -> int:
+    config = _config(args)
+    with closing(CampaignStore(config.campaigns.state_file, "operator")) as store:
+        if args.number is None:
+            for number, at, how, campaign in store.opted_out():
+                facts = {"number": number, "at": at, "how": how, "campaign": campaign}
+                print(json.dumps(facts) if args.json else f"{number}  {at}  {how}  {campaign}")
+            return EXIT_DONE
+        try:
+            number = e164(args.number)
+        except NotCallable as exc:
+            raise CampaignError(f"optout: {exc}") from exc
+        store.opt_out(number, "operator", "", datetime.now(UTC))
+    print(f"{number}: never called again, by any campaign")
+    return EXIT_DONE
+
+
+_ONE = ("now", "pause", "resume", "stop")
+_COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
+    ("check", "check campaigns and their lists before the first call", _check),
+    ("list", "campaigns and when they run next", _list),
+    ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *campaigns_for(args))),
+    ("now", "begin a run at once", _wish("", "")),
+    ("pause", "place no new calls until resumed", _wish("paused", "by the operator")),
+    ("resume", "go on after a pause or a breaker", _wish("running", "")),
+    ("stop", "give up everybody who still waits", _wish("stopped", "by the operator")),
+    ("dry-run", "who would be called when; nothing is dialled or written",
+     lambda args: campaign_run.dry_run(args, *campaigns_for(args))),
+    ("status", "counts, and every call that a crash cut off", _status),
+    ("report", "what became of everybody", _report),
+    ("optout", "never call a number again, or list such numbers", _optout),
+)  # fmt: skip

@@ -1,0 +1,196 @@
+"""Who answered, from facts alone; what is said to whom; words that mean: never again."""
+
+import pytest
+
+from sipagent.campaigns.answering import DECIDE_MS, WINDOW_MS, Answerer, Answering, Decided, Finding, Window
+from sipagent.campaigns.conduct import Action, Conduct, HangUp, Phase, Say, Script, StartFlow, StopFlow
+from sipagent.campaigns.do_not_call import asks_to_stop
+from sipagent.campaigns.greeting_words import Hint, hint_of
+from sipagent.campaigns.line_tones import WINDOW_SAMPLES, tones_in
+from sipagent.campaigns.outcomes import Outcome
+from sipagent.codecs.g711 import decode_mulaw, encode_mulaw
+from sipagent.codecs.resample import resample
+from sipagent.codecs.tones import sine
+
+pytestmark = pytest.mark.unit
+
+SCRIPT = Script("This is an automated call.", "Please call us back.", "Maple Street Dental.", "9")
+
+
+def line(*parts: tuple[str, int]) -> list[Window]:
+    """``("voice", 800), ("quiet", 500), ("1000", 400)`` as windows from the answer on."""
+    windows: list[Window] = []
+    for kind, duration_ms in parts:
+        for _ in range(duration_ms // WINDOW_MS):
+            tones = tuple(float(hz) for hz in kind.split("+")) if kind[0].isdigit() else ()
+            windows.append(Window(len(windows) * WINDOW_MS, 0.9 if kind == "voice" else 0.02, tones))
+    return windows
+
+
+def verdicts(windows: list[Window], texts: dict[int, str] | None = None) -> list[Finding]:
+    """Findings but requests for text; ``texts``: ms → words so far."""
+    detector = Answering()
+    found: list[Finding] = []
+    for window in windows:
+        found += detector.step(window)
+        for at_ms, text in (texts or {}).items():
+            if window.start_ms <= at_ms < window.end_ms:
+                found += detector.heard(text)
+    return [one for one in found if hasattr(one, "answerer") or type(one).__name__ == "Beeped"]
+
+
+@pytest.mark.parametrize(
+    ("windows", "texts", "answerer", "latest_ms"),
+    [
+        (line(("quiet", 300), ("voice", 500), ("quiet", 2500)), {}, Answerer.HUMAN, 1600),
+        (line(("quiet", 300), ("voice", 500), ("quiet", 2500)), {1100: "Hello?"}, Answerer.HUMAN, 1400),
+        (line(("quiet", 6000)), {}, Answerer.HUMAN, DECIDE_MS + WINDOW_MS),
+        (line(("quiet", 300), ("voice", 7000)), {}, Answerer.VOICEMAIL, 6500),
+        (line(("voice", 5000)), {1500: "You've reached the voicemail of"}, Answerer.VOICEMAIL, 1600),
+        (line(("voice", 5000)), {2500: "for billing press one"}, Answerer.IVR, 2600),
+        (line(("voice", 5000)), {2000: "please state your name"}, Answerer.SCREENING, 2100),
+        (line(("quiet", 100), ("2100", 2500)), {}, Answerer.FAX, 1000),
+        (line(("quiet", 100), ("1100", 500), ("quiet", 3000)), {}, Answerer.FAX, 1000),
+        (line(*[("480+620", 512), ("quiet", 480)] * 5), {}, Answerer.BUSY, 4000),
+        (line(*[("480+620", 256), ("quiet", 256)] * 6), {}, Answerer.CONGESTION, 3000),
+        (line(("950", 320), ("1400", 320), ("1777", 320), ("quiet", 96)), {}, Answerer.INVALID_NUMBER, 1200),
+        (line(*[("460", 2016), ("quiet", 2000)] * 2), {}, Answerer.HUMAN, 6100),  # ringing is no voice
+        (line(("voice", 4400), ("quiet", 1500)), {4600: "how may I help you?"}, Answerer.HUMAN, 5000),
+    ],
+)  # fmt: skip
+def test_who_answered(
+    windows: list[Window], texts: dict[int, str], answerer: Answerer, latest_ms: int
+) -> None:
+    first = verdicts(windows, texts)[0]
+    assert isinstance(first, Decided)
+    assert first.answerer is answerer
+    assert first.at_ms <= latest_ms
+
+
+def test_a_silent_person_never_waits_longer_than_three_seconds() -> None:
+    for lead_ms in range(0, 2600, 96):
+        for voice_ms in (96, 400, 800, 1200):
+            found = verdicts(line(("quiet", lead_ms), ("voice", voice_ms), ("quiet", 4000)))
+            assert isinstance(found[0], Decided)
+            assert found[0].answerer is Answerer.HUMAN
+            assert found[0].at_ms <= max(3000, lead_ms + voice_ms + 700)
+
+
+def test_a_beep_corrects_a_person_into_a_voicemail() -> None:
+    found = verdicts(line(("voice", 900), ("quiet", 1500), ("1000", 400), ("quiet", 500)))
+    assert [getattr(one, "answerer", "beep") for one in found] == [Answerer.HUMAN, Answerer.VOICEMAIL, "beep"]
+
+
+def test_tones_are_measured_after_a_telephone_line() -> None:
+    for hz in ((440,), (950,), (1777,), (2100,), (480, 620), (350, 440)):
+        pcm = sine(hz, 200, level_dbov=-25.0, rate_hz=8000)
+        heard = resample(decode_mulaw(encode_mulaw(pcm)), 8000, 16000)
+        found = tones_in(heard[1024 : 1024 + WINDOW_SAMPLES])
+        assert len(found) == len(hz), (hz, found)
+        assert all(abs(a - b) < 20 for a, b in zip(found, hz, strict=True)), (hz, found)
+
+
+def drive(conduct: Conduct, windows: list[Window]) -> list[tuple[int, Action]]:
+    done: list[tuple[int, Action]] = []
+    for window in windows:
+        for action in conduct.window(window):
+            if type(action).__name__ != "Transcribe":
+                done.append((window.end_ms, action))
+    return done
+
+
+def test_a_person_hears_the_announcement_and_the_flow_begins() -> None:
+    conduct = Conduct(SCRIPT)
+    ((_, action),) = drive(conduct, line(("quiet", 200), ("voice", 400), ("quiet", 1500)))
+    assert action == StartFlow(SCRIPT.announcement)
+    assert conduct.ending(200, 9000).outcome is Outcome.ANSWERED
+
+
+def test_the_voicemail_text_is_left_once_after_the_beep() -> None:
+    conduct = Conduct(SCRIPT)
+    windows = line(
+        ("voice", 6500), ("quiet", 600), ("1000", 512), ("quiet", 300), ("1000", 512), ("quiet", 6000)
+    )
+    done = drive(conduct, windows)
+    assert [action for _, action in done] == [Say(SCRIPT.voicemail)]
+    assert 7500 <= done[0][0] <= 7900
+    assert conduct.ending(200, 0).outcome is Outcome.MACHINE  # cut off before it was said
+    assert conduct.said() == (HangUp(),)
+    assert conduct.ending(200, 0).outcome is Outcome.VOICEMAIL
+
+
+def test_without_a_beep_it_is_left_when_the_greeting_is_over() -> None:
+    done = drive(Conduct(SCRIPT), line(("voice", 6500), ("quiet", 9000)))
+    assert [action for _, action in done] == [Say(SCRIPT.voicemail)]
+    assert 10_000 <= done[0][0] <= 10_700
+
+
+def test_screening_is_told_who_calls_and_then_judged_anew() -> None:
+    conduct = Conduct(SCRIPT)
+    windows = line(("voice", 2000), ("quiet", 3000), ("voice", 500), ("quiet", 2000))
+    drive(conduct, windows[:60])
+    assert conduct.heard("please say your name") == (Say(SCRIPT.introduction),)
+    assert drive(conduct, windows[60:150]) == []
+    assert conduct.said() == ()
+    assert [action for _, action in drive(conduct, windows[150:])] == [StartFlow(SCRIPT.announcement)]
+
+
+def test_a_machine_that_passed_for_a_person_silences_the_flow() -> None:
+    conduct = Conduct(SCRIPT)
+    drive(conduct, line(("voice", 500), ("quiet", 1000)))
+    before = conduct.phase
+    assert conduct.heard("Hi. I can't come to the phone, leave a message") == (StopFlow(),)
+    assert (before, conduct.phase) == (Phase.TALKING, Phase.LEAVING)
+
+
+@pytest.mark.parametrize("how", ["words", "key"])
+def test_opting_out_ends_the_call_at_once(how: str) -> None:
+    conduct = Conduct(SCRIPT)
+    drive(conduct, line(("voice", 500), ("quiet", 1000)))
+    actions = conduct.caller_said("Please stop calling me.") if how == "words" else conduct.key_pressed("9")
+    assert actions == (StopFlow(), HangUp())
+    ending = conduct.ending(200, 4000)
+    assert ending.outcome is Outcome.OPTED_OUT
+    assert ending.wants_no_more_calls
+
+
+def test_what_sounds_before_the_answer_tells_of_dead_numbers_only() -> None:
+    conduct = Conduct(SCRIPT)
+    tones = line(("950", 320), ("1400", 320), ("1777", 320), ("quiet", 96))
+    early = [Window(w.start_ms - 10_000, w.voice, w.tones_hz) for w in tones]
+    assert [action for _, action in drive(conduct, early)] == [HangUp()]
+    assert conduct.ending(487, 0).outcome is Outcome.INVALID_NUMBER
+    assert Conduct(SCRIPT).ending(486, 0).outcome is Outcome.BUSY
+    assert Conduct(SCRIPT).ending(607, 0).wants_no_more_calls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Stop calling me!", "take me off your list", "Please don't call me again.",
+        "Remove my number from your database",
+        "do not call", "Never call here again", "Put me on your do not call list", "I want to opt out",
+        "would you quit calling", "unsubscribe", "lose my number", "Don’t ever call this number any more",
+        "Get me off the list", "I said don't call",
+    ],
+)  # fmt: skip
+def test_words_that_mean_never_again(text: str) -> None:
+    assert asks_to_stop(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Can you call me back tomorrow?", "I'll call you", "thanks for calling me", "Stop by on Friday",
+        "I can't talk now", "Take my appointment off Tuesday", "please don't call me before nine", "Yes.", "",
+    ],
+)  # fmt: skip
+def test_words_that_do_not(text: str) -> None:
+    assert not asks_to_stop(text)
+
+
+def test_words_of_machines_and_people() -> None:
+    assert hint_of("Please leave your message after the tone.") is Hint.VOICEMAIL
+    assert hint_of("Hello?") is Hint.PERSON
+    assert hint_of("Good morning, Anna speaking, how can I help?") is Hint.PERSON_BUSINESS
+    assert hint_of("") is Hint.NONE

@@ -1,0 +1,168 @@
+"""Campaign files and contact lists: every problem at once, each with file and line."""
+
+import re
+import sqlite3
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+from sipagent.campaigns.contact_sources import read_rows
+from sipagent.campaigns.contacts import contacts_of
+from sipagent.campaigns.runner import read_list
+from sipagent.config.campaign import CampaignConfig
+from sipagent.config.campaign_load import load_campaign, load_campaigns
+from sipagent.config.fields import DERIVED
+from sipagent.errors import ConfigError
+from tests.unit.campaign_fixtures import BASE, write_campaign
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def problems_of(folder: Path, text: str) -> list[str]:
+    (folder / "bad.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_campaign(folder / "bad.yaml", personas=["receptionist"], trunks=["carrier"])
+    return [line.removeprefix(f"{folder}/") for line in caught.value.problems]
+
+
+def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    text = """name: bad one
+persona: nobody
+contacts: {file: a.csv, command: b}
+schedule: {cron: "0 25 * * *", zone: Europe/Atlantis}
+calls: {caller_id: Bob, concurrency: 0, trunk: other}
+window: {mon: 19:00-09:00, tue: 07:00-20:00, wed: nine}
+holidays: ["2026-02-29"]
+retry: {after: {busy: soon, sulking: 1h}}
+limits: {spend_per_day: 5}
+voicemail: "Hello {name}"
+colour: red
+"""
+    found = problems_of(tmp_path, text)
+    for part in (
+        "bad.yaml:1: name: expected letters",
+        "bad.yaml:3: contacts.file: expected one of",
+        "bad.yaml:4: schedule.cron: ",
+        "bad.yaml:4: schedule.zone: no time zone 'Europe/Atlantis'",
+        "bad.yaml:5: calls.caller_id: expected a number",
+        "bad.yaml:5: calls.concurrency: expected 1..1000",
+        "bad.yaml:6: window.mon: expected hours",
+        "bad.yaml:6: window.tue: 07:00-20:00 goes beyond 08:00-21:00",
+        "bad.yaml:6: window.wed: expected hours",
+        "bad.yaml:7: holidays[0]: expected a date in quotes",
+        "bad.yaml:8: retry.after.busy: expected a length of time",
+        "bad.yaml:8: retry.after.sulking: no such outcome",
+        "bad.yaml:9: limits.spend_per_day: expected an amount above 0, with per_minute",
+        "bad.yaml:11: colour: unknown key",
+        "bad.yaml:2: persona: no persona 'nobody'",
+        "bad.yaml:5: calls.trunk: no trunk 'other'",
+        "bad.yaml:10: voicemail: {name} is none of the variables",
+    ):
+        assert any(line.startswith(part) for line in found), (part, found)
+
+
+def test_quiet_hours_are_widened_only_with_a_reason(tmp_path: Path) -> None:
+    night = BASE.replace("mon: 09:00-19:00", "mon: 03:00-23:00")
+    assert any("goes beyond" in line for line in problems_of(tmp_path, night))
+    no_reason = night + "quiet_hours: {override: true}\n"
+    assert any("reason: required with override" in line for line in problems_of(tmp_path, no_reason))
+    (tmp_path / "ok.yaml").write_text(night + 'quiet_hours: {override: true, reason: "night shift asked"}\n')
+    assert load_campaign(tmp_path / "ok.yaml").quiet_hours.override
+
+
+def test_bad_rows_stop_the_campaign_with_file_and_line(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path, "consent: {column: agreed}\n")
+    (tmp_path / "list.csv").write_text(
+        "number,zone,agreed\n"
+        "+12125551234,,yes\n"
+        "5551234,,yes\n"
+        "+97714123456,Mars/Base,yes\n"
+        "+88312345678,,yes\n"
+        '"+447911123456","Europe/London",""\n'
+        "+12125551234,,yes\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        read_list(config)
+    lines = [line.removeprefix(f"{tmp_path}/list.csv:") for line in caught.value.problems]
+    assert [line.partition(":")[0] for line in lines] == ["3", "4", "5", "6", "7"]
+    wanted = ["not a telephone number", "no time zone 'Mars/Base'", "no time zone is known"]
+    wanted += ["no evidence of consent", "stands at"]
+    for line, part in zip(lines, wanted, strict=True):
+        assert part in line
+    (tmp_path / "test.yaml").write_text(
+        (tmp_path / "test.yaml").read_text().replace("zone: zone", "zone: zone, skip_bad: true")
+    )
+    assert [one.number for one in read_list(load_campaign(tmp_path / "test.yaml")).contacts] == [
+        "+12125551234"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is empty"),
+        ("number,number\n", "a column appears twice"),
+        ("number\n+1212,x\n", ":2: 2 cells"),
+        ('number\n"+1212', "not valid CSV"),
+        ("phone\n+12125551234\n", "no column 'number'"),
+    ],
+)
+def test_a_list_that_is_no_list_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    config = write_campaign(tmp_path)
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(ConfigError, match=problem):
+        contacts_of(config, read_rows(config))
+
+
+def test_every_source_gives_the_same_contacts(tmp_path: Path) -> None:
+    people = {"+12125551234": "America/New_York", "+97714123456": "Asia/Kathmandu"}
+    from_csv = read_list(write_campaign(tmp_path, people=people)).contacts
+    lines = "".join(f'{{"number": "{n}", "zone": "{z}"}}\n' for n, z in people.items())
+    (tmp_path / "list.jsonl").write_text(lines)
+    with sqlite3.connect(tmp_path / "list.db") as database:
+        database.execute("CREATE TABLE t (number TEXT, zone TEXT)")
+        database.executemany("INSERT INTO t VALUES (?, ?)", people.items())
+    database.close()
+    for source in ("file: list.jsonl", "{sqlite: list.db, query: SELECT number, zone FROM t}",
+                   "{command: cat list.csv}"):  # fmt: skip
+        inner = source.strip("{}").replace("SELECT number, zone FROM t", '"SELECT number, zone FROM t"')
+        (tmp_path / "other.yaml").write_text(BASE.replace("file: list.csv", inner))
+        found = read_list(load_campaign(tmp_path / "other.yaml")).contacts
+        assert [(one.number, one.zones) for one in found] == [(one.number, one.zones) for one in from_csv]
+
+
+def test_two_campaigns_of_one_name_are_refused(tmp_path: Path) -> None:
+    write_campaign(tmp_path)
+    (tmp_path / "again.yaml").write_text(BASE)
+    with pytest.raises(ConfigError, match="is the name of"):
+        load_campaigns(tmp_path)
+
+
+def test_the_example_is_right_and_its_list_can_be_called() -> None:
+    (example,) = load_campaigns(ROOT / "campaigns", personas=["receptionist"], trunks=["lab"])
+    found = read_list(example)
+    assert len(found.contacts) == 60
+    assert {one.zones[0] for one in found.contacts} >= {"Asia/Kathmandu", "Pacific/Apia"}
+
+
+def test_the_page_has_every_key_and_the_example_as_it_stands() -> None:
+    page = (ROOT / "docs" / "campaigns.md").read_text()
+    assert (ROOT / "campaigns" / "reminders.yaml").read_text() in page
+    tables = {part.partition("\n")[0].strip("`"): part for part in page.split("\n### ")[1:]}
+    for name, cls in {"Top level": CampaignConfig, **sections(CampaignConfig)}.items():
+        keys = {spec.name for spec in fields(cls) if DERIVED not in spec.metadata}
+        own = tables[name].partition("\n## ")[0]
+        assert set(re.findall(r"^\| `(\w+)` \|", own, re.MULTILINE)) == keys, name
+
+
+def sections(cls: type) -> dict[str, type]:
+    found = {}
+    for name, hint in get_type_hints(cls).items():
+        for kind in (hint, *get_args(hint)):
+            if isinstance(kind, type) and is_dataclass(kind) and kind.__name__.endswith("Config"):
+                found[name] = kind
+    return found

@@ -1,0 +1,136 @@
+"""Outcomes handed on, reported and entered in the ledger; the commands that steer a campaign."""
+
+import csv
+import json
+import os
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+
+from sipagent.campaigns.outcomes import Ending, FlowResult, Outcome
+from sipagent.campaigns.records import noting
+from sipagent.campaigns.report import html_report
+from sipagent.campaigns.results import hand_on
+from sipagent.campaigns.store_views import StoreViews
+from sipagent.cli.main import main
+from sipagent.ledger import Kind, Ledger, LedgerLimits, LedgerReader
+from tests.fakes.dialler import FakeDialler
+from tests.unit.campaign_fixtures import BASE, MONDAY, life, write_campaign
+
+pytestmark = pytest.mark.unit
+
+EVIL = Ending(
+    Outcome.ANSWERED, 200, "human", 65_000, (FlowResult("rescheduled", {"to": '=HYPERLINK("x")<script>'}),)
+)
+
+
+def test_results_are_handed_on_once_and_again_where_the_command_fails(tmp_path: Path) -> None:
+    command = tmp_path / "hook"
+    command.write_text("#!/bin/sh\ntest -e ready && cat >> told.jsonl && echo >> told.jsonl\n")
+    command.chmod(0o755)
+    config = write_campaign(
+        tmp_path, f"results: {{csv: r.csv, jsonl: r.jsonl, command: {command}}}\n", people=3
+    )
+    failures: list[str] = []
+    with life(tmp_path, config, FakeDialler(lambda order, before: EVIL)) as one:
+        one.store.want_run("test", MONDAY)
+        one.live(MONDAY, MONDAY + timedelta(hours=12))
+    with closing(StoreViews(tmp_path / "state.sqlite")) as views:
+        assert hand_on(config, views, failures.append) == 0
+        assert "status 1" in failures[0]
+        assert not (tmp_path / "r.csv").exists()
+        (tmp_path / "ready").touch()
+        assert hand_on(config, views, failures.append) == 3
+        assert hand_on(config, views, failures.append) == 0
+        page = html_report(views.view("test"), list(views.attempts("test")), list(views.contacts("test")))
+    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    assert [row["outcome"] for row in rows] == ["answered"] * 3
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert lines == [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
+    assert lines[0]["results"] == [{"name": "rescheduled", "data": {"to": '=HYPERLINK("x")<script>'}}]
+    assert "<svg" in page
+    assert "<script>" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert os.stat(tmp_path / "r.csv").st_mode & 0o077 == 0
+
+
+def test_a_torn_line_is_ended_before_the_next(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path, "results: {jsonl: r.jsonl}\n", people=1)
+    (tmp_path / "r.jsonl").write_text('{"id": 1, "camp')
+    with life(tmp_path, config) as one:
+        one.store.want_run("test", MONDAY)
+        one.live(MONDAY, MONDAY + timedelta(hours=12))
+    with closing(StoreViews(tmp_path / "state.sqlite")) as views:
+        hand_on(config, views, pytest.fail)
+    assert json.loads((tmp_path / "r.jsonl").read_text().splitlines()[1])["outcome"] == "answered"
+
+
+def test_decisions_and_overrides_are_in_the_ledger(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "ledger", "test", limits=LedgerLimits(min_free_bytes=0)) as ledger:
+        extra = 'quiet_hours: {override: true, reason: "night shift"}\n'
+        note = noting(structlog.get_logger(), ledger)
+        with life(tmp_path, write_campaign(tmp_path, extra, people=1), note=note) as one:
+            one.store.want_run("test", MONDAY)
+            one.live(MONDAY, MONDAY + timedelta(hours=12))
+    entries = [found.entry for found in LedgerReader.open(tmp_path / "ledger").entries()]
+    decided = [entry.body for entry in entries if entry.kind == Kind.CAMPAIGN_DECIDED]
+    assert decided[0] == {"campaign": "test", "decision": "quiet_hours_overridden", "rule": "night shift"}
+    assert [body["decision"] for body in decided[1:]] == ["run_opened", "called", "ended"]
+    files = [path for path in (tmp_path / "ledger").rglob("*") if path.is_file()]
+    assert len(files) > 2
+    assert not any(b"+15553000000" in path.read_bytes() for path in files)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A sip.yaml with one campaign of two contacts."""
+    (tmp_path / "prompt.md").write_text("Be kind.")
+    (tmp_path / "sip.yaml").write_text(
+        "trunks: [{name: lab, domain: 127.0.0.1}]\n"
+        "numbers: [{match: '*', persona: receptionist}]\n"
+        "personas: {receptionist: {greeting: Hello., prompt_file: prompt.md}}\n"
+    )
+    (tmp_path / "campaigns").mkdir()
+    write_campaign(tmp_path / "campaigns", people=2)
+    return tmp_path
+
+
+def run(site: Path, *words: str) -> int:
+    return main(["campaign", words[0], "-c", str(site / "sip.yaml"), *words[1:]])
+
+
+def test_the_commands_steer_a_campaign(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(site, "check") == 0
+    assert "test: 2 contacts can be called" in capsys.readouterr().out
+    assert run(site, "dry-run", "--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 2
+    assert not (site / "campaigns.sqlite").exists()
+    html = str(site / "r.html")
+    commands = ["pause test", "list --json", "resume test --unsettled", "now test", "optout +15553000000"]
+    commands += ["optout --json", "stop test", "status --json", "report --json", f"report --html {html} test"]
+    for words in (command.split() for command in [*commands, "status"]):
+        assert run(site, *words) == 0, words
+    out = capsys.readouterr().out
+    assert '"state": "paused"' in out
+    assert '"number": "+15553000000"' in out
+    assert '"state": "stopped"' in out
+    assert "<svg" in (site / "r.html").read_text()
+
+
+def test_what_is_wrong_is_told_with_status_78_and_nothing_runs(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "campaigns" / "list.csv").write_text("number,zone\n555,\n+15553000001,Nowhere/City\n")
+    assert run(site, "check") == 78
+    err = capsys.readouterr().err
+    assert "list.csv:2: number: " in err
+    assert "list.csv:3: zone: no time zone 'Nowhere/City'" in err
+    assert run(site, "run", "--lab") == 78
+    (site / "campaigns" / "test.yaml").write_text(BASE.replace("receptionist", "nobody"))
+    assert run(site, "list") == 78
+    assert run(site, "optout", "hello") == 1
+    assert run(site, "optout", "5551234") == 1
