@@ -49,6 +49,9 @@ def _section(section: Any) -> dict[str, Any]:
     for spec in fields(section):
         value = getattr(section, spec.name)
         if spec.metadata.get(DERIVED) == "secret":
+            stem = spec.metadata["stem"]
+            if getattr(section, f"{stem}_env") is None and getattr(section, f"{stem}_file") is None:
+                continue
             plain[spec.name] = "(not set)" if value is None else repr(value)
         elif DERIVED not in spec.metadata and value is not None:
             plain[spec.name] = _plain(value)

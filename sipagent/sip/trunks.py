@@ -175,8 +175,9 @@ class Trunks:
 
     def in_words(self, reason: str) -> str:
         """The reason of a failure; of a TLS handshake more than the library's own name for it."""
-        is_tls = "PJSIP_TLS" in reason and self._library is not None
-        return self._library.tls.last_problem or reason if is_tls and self._library else reason
+        if self._library is None or "PJSIP_TLS" not in reason:
+            return reason
+        return self._library.tls.last_problem or reason
 
     def _restore_codecs(self) -> None:
         """The answer to the INVITE is described: other calls want other codecs."""
