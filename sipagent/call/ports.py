@@ -88,6 +88,27 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class RtpQuality:
+    """How the caller's packets came, over the whole call."""
+
+    received: int
+    lost: int
+    jitter_ms: float
+    """Mean interarrival jitter (RFC 3550 §6.4.1)."""
+    mos: float
+    """1..4.5, estimated."""
+
+    def facts(self) -> dict[str, int | float]:
+        """For the log and the ledger."""
+        return {
+            "rtp_received": self.received,
+            "rtp_lost": self.lost,
+            "rtp_jitter_ms": round(self.jitter_ms, 1),
+            "rtp_mos": round(self.mos, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class LineDown:
     """The leg has ended; nothing follows."""
 
@@ -95,6 +116,8 @@ class LineDown:
     """``caller hung up``, ``agent hung up``, ``cancelled``, or what the stack reported."""
     sip_status: int
     at_ms: int
+    rtp: RtpQuality | None = None
+    """None where no sound has come."""
 
 
 @dataclass(frozen=True, slots=True)

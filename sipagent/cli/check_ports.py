@@ -22,6 +22,10 @@ def port_problems(config: Config) -> Iterator[tuple[str, str]]:
         kind: Kind = "udp" if name == "udp" else "tcp"
         if problem := bind_problem(kind, where.host, where.port):
             yield f"listen.{name}", problem
+    if config.console is not None:
+        where = config.console.bind
+        if problem := bind_problem("tcp", where.host, where.port):
+            yield "console.bind", problem
     yield from rtp_problems(config)
 
 

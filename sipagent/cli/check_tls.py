@@ -1,4 +1,4 @@
-"""Are the certificates of ``listen.tls`` and the names of the trunks' accounts at hand?"""
+"""Are certificate, key and authorities of ``listen.tls`` fit for use?"""
 
 import datetime
 import ssl
@@ -43,16 +43,3 @@ def _own_certificate(tls: TlsConfig) -> Iterator[Finding]:
     if left.days < _WARNS_DAYS:
         when = certificate.not_valid_after_utc.date()
         yield Finding(key, f"ends on {when}: renew it", is_fatal=left.total_seconds() <= 0)
-
-
-def account_findings(config: Config) -> Iterator[Finding]:
-    """Yield a problem for each user name of ``auth`` that is not to be had."""
-    for index, trunk in enumerate(config.trunks):
-        auth = trunk.auth
-        if auth is None or auth.username is not None or auth.secret_username is not None:
-            continue
-        key = f"trunks[{index}].auth"
-        if auth.username_env is not None:
-            yield Finding(f"{key}.username_env", f"environment variable {auth.username_env} is not set")
-        else:
-            yield Finding(f"{key}.username_file", f"{auth.username_file} cannot be read or is empty")

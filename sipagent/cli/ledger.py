@@ -90,7 +90,18 @@ def _folder(args: argparse.Namespace) -> Path:
     named: Path | None = getattr(args, "copy", None) or args.dir
     if named is None and os.environ.get(DIR_VARIABLE):
         named = Path(os.environ[DIR_VARIABLE])
-    return named or load_config(args.config).ledger.dir
+    if named is not None:
+        return named
+    config = load_config(args.config)
+    if args.ledger_command == "retain":
+        args.days = _days(args.days, config.ledger.keep_days)
+        args.recordings_days = _days(args.recordings_days, config.recording.keep_days)
+    return config.ledger.dir
+
+
+def _days(asked: int | None, configured: str | int) -> int | None:
+    """What the command line asks for, else the configuration's; None: for ever."""
+    return configured if asked is None and isinstance(configured, int) else asked
 
 
 def _run(folder: Path, args: argparse.Namespace) -> int:

@@ -54,11 +54,13 @@ def register(
     whom.add_argument("--caller", metavar="NUMBER", help="every call with this party")
     whom.add_argument("--call", metavar="ID", help="this call")
     retain = commands.add_parser("retain", help="forget by age: run it daily")
-    retain.add_argument("--days", type=int, metavar="N", help="forget calls that are older")
+    retain.add_argument("--days", type=int, metavar="N", help="instead of ledger.keep_days of sip.yaml")
     retain.add_argument(
         "--recordings-max-mib", type=int, metavar="M", help="delete the oldest recordings above"
     )
-    retain.add_argument("--recordings-days", type=int, metavar="N", help="delete recordings that are older")
+    retain.add_argument(
+        "--recordings-days", type=int, metavar="N", help="instead of recording.keep_days of sip.yaml"
+    )
     for command in (forget, retain):
         command.add_argument("--recordings", type=Path, metavar="DIR", help="instead of DIR/recordings")
         command.add_argument("--dry-run", action="store_true", help="only say what would be done")

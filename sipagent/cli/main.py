@@ -5,11 +5,11 @@ import sys
 from collections.abc import Sequence
 
 from sipagent import __version__
-from sipagent.cli import bench, call, check, lab, ledger, models, serve, talk
+from sipagent.cli import bench, call, check, egress, firewall, lab, ledger, models, serve, talk
 from sipagent.errors import ConfigError, SipAgentError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 0, 1, 2, 78
-_COMMANDS = (serve, call, check, ledger, lab, talk, models, bench)
+_COMMANDS = (serve, call, check, egress, firewall, ledger, lab, talk, models, bench)
 
 
 def build_parser() -> argparse.ArgumentParser:

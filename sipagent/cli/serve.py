@@ -12,8 +12,12 @@ from pathlib import Path
 from sipagent import logs
 from sipagent.cli.check import environment_problems
 from sipagent.config.load import load_config
-from sipagent.config.schema import Config, HostPort, PortRange
+from sipagent.config.schema import Config, ConsoleConfig, HostPort, PortRange
+from sipagent.config.secret import take_from_environment
+from sipagent.egress.guard import install_audit_hook
 from sipagent.errors import ConfigError
+from sipagent.web.events import EventPipe
+from sipagent.web.server import open_console
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,6 +26,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
     parser.add_argument("--listen-udp", metavar="HOST:PORT", help="instead of listen.udp; tcp is not opened")
     parser.add_argument("--rtp-ports", metavar="A-B", help="instead of rtp.port_range")
+    parser.add_argument("--console", metavar="HOST:PORT", help="instead of console.bind; off: none")
     parser.add_argument("--llm", metavar="NAME", help="instead of llm.model")
     parser.add_argument("--ledger-dir", type=Path, metavar="DIR", help="instead of ledger.dir")
     parser.add_argument("--no-ledger", action="store_true", help="calls leave no record: for measurements")
@@ -40,11 +45,20 @@ def run(args: argparse.Namespace) -> int:
     problems = environment_problems(config)
     if problems:
         raise ConfigError(problems)
-    logs.configure(format_=config.logging.format, level=config.logging.level, shows_pii=config.logging.pii)
+    take_from_environment(config)  # no program that is started from here gets a password
+    events = EventPipe()
+    logs.configure(
+        format_=config.logging.format,
+        level=config.logging.level,
+        shows_pii=config.logging.pii,
+        observers=[events.sender("main")],
+    )
     from sipagent.app import Worker  # the engines' libraries take a second to import
     from sipagent.audit import Bookkeeper
 
     log = logs.get_log().bind(instance=config.instance)
+    install_audit_hook(config, log)
+    console = open_console(config, events, log)
     sys.setswitchinterval(0.0005)  # the SIP thread must not wait 5 ms for a busy one
     keeper = Bookkeeper.open(config, log)
     worker = Worker(config, log, keeper.ledger if keeper else None)
@@ -66,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
         stop.wait()
     finally:
         worker.close()
+        if console is not None:
+            console.close()
         if keeper is not None:
             keeper.close(reason)
         log.info("agent.stopped")
@@ -85,6 +101,10 @@ def configured(args: argparse.Namespace) -> Config:
     if args.rtp_ports:
         with as_config_error("--rtp-ports"):
             config = replace(config, rtp=replace(config.rtp, port_range=PortRange.parse(args.rtp_ports)))
+    if args.console:
+        with as_config_error("--console"):
+            bind = None if args.console == "off" else HostPort.parse(args.console)
+        config = replace(config, console=ConsoleConfig(bind=bind) if bind else None)
     if args.llm:
         config = replace(config, llm=replace(config.llm, model=args.llm))
     if args.ledger_dir:

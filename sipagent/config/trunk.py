@@ -10,10 +10,10 @@ from typing import Any, Literal
 from sipagent.config.addresses import address_problem
 from sipagent.config.fields import Problem, Secret, from_secret, not_a_name, out_of_range
 from sipagent.config.presets import PresetName, broken_preset_rules, preset_values
+from sipagent.config.secret import ENV_NAME, PasswordSource
 
 USERNAME = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,128}")
 """RFC 3261 §25.1 ``user``, without a scheme of its own for escapes."""
-ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PREFIX = re.compile(r"(\+?[A-Za-z0-9_.-]+\*?|\*)")
 CALLER_ID = re.compile(r"\+?[A-Za-z0-9_.-]{1,64}")
 WIDEST_PREFIX_BITS = 8
@@ -26,23 +26,17 @@ def matches_number(pattern: str, number: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterConfig:
+class RegisterConfig(PasswordSource):
     """Section ``register`` of a trunk: an account at a PBX or carrier that wants REGISTER."""
 
     registrar: str
     """``sip:host`` or ``sip:host:port``."""
     username: str
     """Name of the account, also the user part of our address."""
-    password_env: str | None = None
-    """Environment variable that holds the password. Either this or ``password_file``."""
-    password_file: Path | None = None
-    """File that holds the password, relative to sip.yaml."""
     expires_s: int = 300
     """Lifetime asked of the registrar. 60..86400 s."""
     retry_s: int = 30
     """Pause after a refused REGISTER, and the longest first pause after an unanswered one. 5..3600 s."""
-    password: Secret | None = field(default=None, metadata=from_secret("password"))
-    """The password itself; None where its variable or file is missing (``sipagent check`` tells)."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
@@ -52,12 +46,12 @@ class RegisterConfig:
             yield "registrar", f"{problem}, got {self.registrar.rpartition('@')[2]!r}"
         if not USERNAME.fullmatch(self.username):
             yield "username", "expected the user part of a SIP address, without spaces, ':' and '@'"
-        yield from _password_problems(self)
+        yield from self.check_password()
         yield from out_of_range(self, expires_s=(60, 86400), retry_s=(5, 3600))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthConfig:
+class AuthConfig(PasswordSource):
     """Section ``auth`` of a trunk: what we answer when the peer challenges a call of ours (401, 407)."""
 
     username: str | None = None
@@ -66,14 +60,8 @@ class AuthConfig:
     """Environment variable that holds the name."""
     username_file: Path | None = None
     """File that holds the name, relative to sip.yaml."""
-    password_env: str | None = None
-    """Environment variable that holds the password. Either this or ``password_file``."""
-    password_file: Path | None = None
-    """File that holds the password, relative to sip.yaml."""
     secret_username: Secret | None = field(default=None, metadata=from_secret("username"))
     """The name from its variable or file."""
-    password: Secret | None = field(default=None, metadata=from_secret("password"))
-    """The password itself; None where its variable or file is missing (``sipagent check`` tells)."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
@@ -84,7 +72,7 @@ class AuthConfig:
             yield "username", "expected a user name without spaces, ':' and '@'"
         if self.username_env is not None and not ENV_NAME.fullmatch(self.username_env):
             yield "username_env", "expected the name of an environment variable, not the user name itself"
-        yield from _password_problems(self)
+        yield from self.check_password()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +207,3 @@ class TrunkConfig:
         for name in ("options_s", "keep_alive_s"):
             if getattr(self, name):
                 yield from out_of_range(self, **{name: (5, 3600)})
-
-
-def _password_problems(section: RegisterConfig | AuthConfig) -> Iterator[Problem]:
-    if (section.password_env is None) == (section.password_file is None):
-        yield "password_env", "give either password_env or password_file"
-    if section.password_env is not None and not ENV_NAME.fullmatch(section.password_env):
-        yield "password_env", "expected the name of an environment variable, not the password itself"

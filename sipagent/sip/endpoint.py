@@ -11,6 +11,7 @@ import pjsua2 as pj
 from sipagent.config.schema import Config
 from sipagent.sip.bridge_port import shorten_sip_timers, silence_library
 from sipagent.sip.codecs import disable_codecs, use_all_codecs
+from sipagent.sip.guard import Guard
 from sipagent.sip.transport import TlsWatch, open_listeners
 from sipagent.units import FRAME_MS, SAMPLE_RATE_HZ
 
@@ -67,9 +68,12 @@ class Library(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no type informat
             self._owner.count_callback_error("onTransportState", error)
 
 
-def open_endpoint(config: Config, owner: EndpointOwner, public_address: str) -> tuple[Library, int]:
+def open_endpoint(
+    config: Config, owner: EndpointOwner, guard: Guard, public_address: str
+) -> tuple[Library, int]:
     """Start the library and its listeners on the calling thread, which becomes the SIP thread.
 
+    :param guard: is put in before the first packet can come.
     :param public_address: what peers are told; empty: the interface towards them.
     :returns: the endpoint and the number of calls this build can hold.
     :raises SipError: a listener's address is in use or not ours, or a certificate cannot be used.
@@ -81,7 +85,8 @@ def open_endpoint(config: Config, owner: EndpointOwner, public_address: str) -> 
         settings = _endpoint_config(config)
         library.libInit(settings)
         shorten_sip_timers(transaction_ms=_TRANSACTION_TIMEOUT_MS)
-        open_listeners(library, config, public_address)
+        guard.install()
+        guard.close_sockets(open_listeners(library, config, public_address))
         library.libStart()
         library.audDevManager().setNullDev()
         disable_codecs(library)
@@ -98,6 +103,7 @@ def _endpoint_config(config: Config) -> pj.EpConfig:
     agent.threadCnt = 0
     agent.mainThreadOnly = True
     agent.userAgent = ""
+    agent.natTypeInSdp = 0  # a line that only this library writes
     settings.logConfig.level = settings.logConfig.consoleLevel = 0
     media.clockRate = media.sndClockRate = SAMPLE_RATE_HZ
     media.audioFramePtime = media.ptime = FRAME_MS

@@ -20,6 +20,7 @@ from sipagent.config.schema import Config
 from sipagent.errors import CapacityError, SipError
 from sipagent.sip import endpoint
 from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
+from sipagent.sip.guard import Guard
 from sipagent.sip.leg import Leg, SipLine
 from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
 from sipagent.sip.outbound import Dialler
@@ -39,13 +40,14 @@ class SipUserAgent:
         self._config = config
         self._desk = desk
         self._log = log
+        self._guard = Guard(config, desk, log)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sip")
         self._ready = threading.Event()
         self._start_error: Exception | None = None
         self._is_stopping = False
         self._endpoint: endpoint.Library | None = None
-        self._trunks = Trunks(config, self, log)
+        self._trunks = Trunks(config, self, self._guard, log)
         self.dialler = Dialler(config, self._trunks, self)
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
@@ -153,6 +155,7 @@ class SipUserAgent:
             self._run_commands()
             library.libHandleEvents(_EVENT_WAIT_MS)
             self.heartbeat_ms = monotonic_ms()
+            self._guard.tick(self.heartbeat_ms)
             self._trunks.tick(self.heartbeat_ms)
             self.dialler.tick(self.heartbeat_ms)
         self._shut()
@@ -170,7 +173,9 @@ class SipUserAgent:
 
     def _open(self) -> None:
         public_address = public_address_of(self._config)
-        self._endpoint, self.max_calls = endpoint.open_endpoint(self._config, self, public_address)
+        self._endpoint, self.max_calls = endpoint.open_endpoint(
+            self._config, self, self._guard, public_address
+        )
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)

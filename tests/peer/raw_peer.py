@@ -3,7 +3,7 @@
 import socket
 from types import TracebackType
 
-from sipagent.lab.sip_message import SipMessage, build_response, parse_message
+from sipagent.sip.wire_message import SipMessage, build_response, parse_message
 
 
 class RawPeer:

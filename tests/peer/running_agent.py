@@ -77,6 +77,7 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
     config["rtp"] = {"port_range": f"{first}-{first + _RTP_PORTS - 1}"}
     config["llm"]["model"] = "smollm2-135m-instruct"
     config["limits"] = {"calls_per_second": 20}
+    config["console"] = {"bind": f"{LOOPBACK}:0"}
     config["models_dir"] = str(ROOT / "models")
     config["personas"]["receptionist"]["prompt_file"] = str(ROOT / "prompts" / "receptionist.md")
     for path, value in (changes or {}).items():

@@ -199,6 +199,17 @@ def test_recordings_keep_within_their_limit_oldest_first(folder: Path) -> None:
     assert report.recordings_checked == 2
 
 
+def test_without_a_number_of_days_the_configuration_has_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, {"ledger": {"dir": str(folder), "keep_days": 30}})
+    parser = argparse.ArgumentParser()
+    command.register(parser.add_subparsers())
+    args = parser.parse_args(["ledger", "retain", "-c", str(config), "--dry-run"])
+    assert args.run(args) == 0
+    assert "call-1" in capsys.readouterr().out.split()
+
+
 def test_recordings_may_go_before_the_words(run: Run, folder: Path) -> None:
     assert run("retain", "--recordings-days", "30")[0] == 0
     assert not [path for path in (folder / "recordings").rglob("*") if path.is_file()]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sipagent.lab.sip_message import build_response, parse_message
 from sipagent.lab.softphone import Softphone
 from sipagent.ledger import Kind, LedgerReader, verify
+from sipagent.sip.wire_message import build_response, parse_message
 from tests.peer.raw_caller import RawCaller
 from tests.peer.running_agent import RunningAgent, running_agent
 from tests.peer.spoken_call import answered, greeted, hung_up

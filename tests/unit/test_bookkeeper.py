@@ -1,5 +1,6 @@
 """The ledger of a server: what the operator is told, and what is kept how long."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,9 @@ def test_the_configuration_says_where_recordings_lie_and_how_long(tmp_path: Path
     with capture_logs() as told:
         keeper = Bookkeeper.open(config, LOG)
         assert keeper is not None
+        deadline = time.monotonic() + 30
+        while not any(event["event"] == "ledger.forgot" for event in told) and time.monotonic() < deadline:
+            time.sleep(0.01)
         keeper.close("SIGTERM")
     forgot = [event for event in told if event["event"] == "ledger.forgot"]
     assert [(event["calls"], event["keys"], event["recordings"]) for event in forgot] == [(0, 0, 3)]
