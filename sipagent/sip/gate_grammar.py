@@ -143,10 +143,11 @@ def _addresses(message: SipMessage) -> Iterator[Fault]:
     contacts = message.get_all("contact")
     if not message.status and message.method == "INVITE" and not contacts:
         yield Fault("INVITE without Contact")
-    if message.status < 300 and len(contacts) > 1:
+    is_list = message.status >= 300 or (message.status and message.method == "REGISTER")
+    if not is_list and len(contacts) > 1:  # a registrar names every phone of the account (RFC 3261 s10.3)
         yield Fault("Contact given twice")
     for value in contacts:
-        if _is_bad_list(value, most=10 if message.status >= 300 else 1, is_sip=True):
+        if _is_bad_list(value, most=10 if is_list else 1, is_sip=True):
             yield Fault("address in Contact")
     if message.get("refer-to") and _is_bad_list(message.get("refer-to"), most=1):
         yield Fault("address in Refer-To")
