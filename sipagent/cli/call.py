@@ -18,6 +18,7 @@ from sipagent.cli.call_progress import ProgressLine
 from sipagent.cli.check import environment_problems
 from sipagent.cli.serve import as_config_error, configured
 from sipagent.config.schema import AuthConfig, Config, HostPort, ListenConfig, TrunkConfig
+from sipagent.config.secret import take_from_environment
 from sipagent.config.variables import VariableError, fill
 from sipagent.errors import ConfigError, LedgerBusy, SipAgentError
 
@@ -152,6 +153,7 @@ def _for_calling(trunk: TrunkConfig) -> TrunkConfig:
         username=account.username,
         password_env=account.password_env,
         password_file=account.password_file,
+        password_credential=account.password_credential,
         password=account.password,
     )
     caller_id = trunk.caller_id or account.username
@@ -173,6 +175,7 @@ def _call(config: Config, call: OutboundCall, line: ProgressLine) -> tuple[int, 
 
     :returns: the exit status and what ``--json`` prints.
     """
+    take_from_environment(config)  # no program that is started from here gets a password
     logs.configure(format_=config.logging.format, level=config.logging.level, shows_pii=config.logging.pii)
     from sipagent.app import Worker  # the engines' libraries take a second to import
 

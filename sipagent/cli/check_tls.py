@@ -1,4 +1,4 @@
-"""Are the certificates of ``listen.tls`` and the names of the trunks' accounts at hand?"""
+"""Are certificate, key and authorities of ``listen.tls`` fit for use?"""
 
 import datetime
 import ssl

@@ -121,7 +121,7 @@ def peer_of(config: Config, trunk: TrunkConfig) -> Peer:
         account=account,
         registrar=(host, int(port or trunk.port)) if register else None,
         bind="" if bind is None or bind.host == "0.0.0.0" else bind.host,
-        advertised=str(config.rtp.public_address),
+        advertised=config.rtp.public_address.address or "auto",
         trunk=trunk,
         authorities=getattr(tls, "ca_file", None),
     )

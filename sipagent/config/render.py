@@ -8,6 +8,7 @@ import yaml
 
 from sipagent.config.fields import DERIVED
 from sipagent.config.schema import Config, TrunkConfig
+from sipagent.config.secret import SECRET_KINDS
 
 WIDTH_CHARS = 110
 
@@ -49,6 +50,9 @@ def _section(section: Any) -> dict[str, Any]:
     for spec in fields(section):
         value = getattr(section, spec.name)
         if spec.metadata.get(DERIVED) == "secret":
+            stem = spec.metadata["stem"]
+            if all(getattr(section, f"{stem}_{kind}", None) is None for kind in SECRET_KINDS):
+                continue
             plain[spec.name] = "(not set)" if value is None else repr(value)
         elif DERIVED not in spec.metadata and value is not None:
             plain[spec.name] = _plain(value)

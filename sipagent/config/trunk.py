@@ -10,11 +10,10 @@ from typing import Any, Literal
 from sipagent.config.addresses import address_problem
 from sipagent.config.fields import Problem, Secret, from_secret, not_a_name, out_of_range
 from sipagent.config.presets import PresetName, broken_preset_rules, preset_values
-from sipagent.config.secret import PasswordSource
+from sipagent.config.secret import ENV_NAME, PasswordSource
 
 USERNAME = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,128}")
 """RFC 3261 §25.1 ``user``, without a scheme of its own for escapes."""
-ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PREFIX = re.compile(r"(\+?[A-Za-z0-9_.-]+\*?|\*)")
 CALLER_ID = re.compile(r"\+?[A-Za-z0-9_.-]{1,64}")
 WIDEST_PREFIX_BITS = 8

@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from sipagent.config.fields import DERIVED, Problem
-from sipagent.config.scalars import NULL, READERS, STR, found, read_bool, read_str, shown
+from sipagent.config.scalars import BOOL, NULL, READERS, STR, found, read_bool, read_str, shown
 from sipagent.config.secret import read_secret
 from sipagent.config.source import SourceMap
 
@@ -261,6 +261,8 @@ def describe(hint: Any) -> str:
 
 
 def _choice(options: tuple[str, ...], node: yaml.ScalarNode) -> str:
+    if node.tag == BOOL and node.value in options:
+        return str(node.value)  # YAML 1.1 takes a bare off for a no
     value = read_str(node)
     if value not in options:
         close = difflib.get_close_matches(value, options, n=1)

@@ -1,6 +1,7 @@
 """Outgoing calls on the SIP side: one line, and one INVITE after another until a trunk carries the call."""
 
 import queue
+import threading
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -57,8 +58,11 @@ class Dialler:
         :raises CapacityError: there is none, or the SIP thread does not answer.
         """
         answer: queue.SimpleQueue[BridgePort | CapacityError] = queue.SimpleQueue()
+        has_given_up = threading.Event()
 
         def reserve() -> None:
+            if has_given_up.is_set():
+                return
             try:
                 answer.put(self.thread.take_port())
             except CapacityError as error:
@@ -68,6 +72,7 @@ class Dialler:
         try:
             outcome = answer.get(timeout=_ANSWER_S)
         except queue.Empty:
+            has_given_up.set()
             raise CapacityError("the SIP thread does not answer") from None
         if isinstance(outcome, CapacityError):
             raise outcome

@@ -12,6 +12,11 @@ from sipagent.sip import stun
 from sipagent.sip.c_api import set_keep_alive
 
 ANY_ADDRESS = "0.0.0.0"
+_KINDS = {
+    "udp": pj.PJSIP_TRANSPORT_UDP,
+    "tcp": pj.PJSIP_TRANSPORT_TCP,
+    "tls": pj.PJSIP_TRANSPORT_TLS,
+}
 _TLS_1_2 = 1 << 4
 """``PJ_SSL_SOCK_PROTO_TLS1_2``: nothing older; the library at hand has nothing newer."""
 
@@ -40,21 +45,21 @@ def bind_host_of(config: Config) -> str:
     return next(iter(config.listen.binds.values())).host
 
 
-def open_listeners(library: pj.Endpoint, config: Config, public_address: str) -> None:
+def open_listeners(library: pj.Endpoint, config: Config, public_address: str) -> dict[str, HostPort]:
     """Open every socket of section ``listen``.
 
+    :returns: ``udp``, ``tcp``, ``tls`` → where it listens, with the real port.
     :raises SipError: an address is in use or not ours, or a certificate cannot be used.
     """
     set_keep_alive(tcp_s=_keep_alive_s(config, "tcp"), tls_s=_keep_alive_s(config, "tls"))
-    listen = config.listen
-    if listen.udp is not None:
-        _listen(library, pj.PJSIP_TRANSPORT_UDP, "udp", _settings(listen.udp, public_address))
-    if listen.tcp is not None:
-        _listen(library, pj.PJSIP_TRANSPORT_TCP, "tcp", _settings(listen.tcp, public_address))
-    if listen.tls is not None:
-        settings = _settings(listen.tls.bind, public_address)
-        _secure(settings.tlsConfig, listen.tls)
-        _listen(library, pj.PJSIP_TRANSPORT_TLS, "tls", settings)
+    found = {}
+    for name, bind in config.listen.binds.items():
+        settings = _settings(bind, public_address)
+        if name == "tls" and config.listen.tls is not None:
+            _secure(settings.tlsConfig, config.listen.tls)
+        port = _listen(library, _KINDS[name], name, settings)
+        found[name] = HostPort(bind.host, port)
+    return found
 
 
 def _settings(bind: HostPort, public_address: str) -> pj.TransportConfig:
@@ -82,9 +87,11 @@ def _secure(settings: pj.TlsConfig, tls: TlsConfig) -> None:
     settings.proto = _TLS_1_2
 
 
-def _listen(library: pj.Endpoint, kind: int, name: str, settings: pj.TransportConfig) -> None:
+def _listen(library: pj.Endpoint, kind: int, name: str, settings: pj.TransportConfig) -> int:
+    """Open one; its port."""
     try:
-        library.transportCreate(kind, settings)
+        number = library.transportCreate(kind, settings)
+        return int(str(library.transportGetInfo(number).localAddress).rpartition(":")[2])
     except pj.Error as error:
         raise SipError(
             f"listen.{name}: cannot listen on {settings.boundAddress or ANY_ADDRESS}:{settings.port}: "

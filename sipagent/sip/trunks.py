@@ -12,7 +12,8 @@ from sipagent.config.schema import Config, TrunkConfig, trunk_for
 from sipagent.sip.account import Account
 from sipagent.sip.codecs import use_all_codecs, use_codecs_of
 from sipagent.sip.endpoint import Library
-from sipagent.sip.message import is_over_tls, next_hop, request_uri, user_of
+from sipagent.sip.guard import Guard
+from sipagent.sip.message import headers_of, is_over_tls, next_hop, request_uri, user_of
 from sipagent.sip.mismatch import NO_COMMON_MEDIA, explain_refused_offer
 from sipagent.sip.trunk_health import HealthWatch
 from sipagent.units import monotonic_ms
@@ -34,9 +35,13 @@ class TrunksOwner(Protocol):
 class Trunks:
     """Opened with the endpoint, gone with it. SIP thread, but for ``states`` and ``is_down``."""
 
-    def __init__(self, config: Config, owner: TrunksOwner, log: structlog.stdlib.BoundLogger) -> None:
+    def __init__(
+        self, config: Config, owner: TrunksOwner, guard: Guard, log: structlog.stdlib.BoundLogger
+    ) -> None:
+        """:param guard: knows the strangers that a password has let in."""
         self._config = config
         self._owner = owner
+        self._guard = guard
         self._log = log
         self._library: Library | None = None
         self._strangers: Account | None = None
@@ -108,8 +113,11 @@ class Trunks:
         )
 
     def trunk_of(self, source: str, message: str) -> TrunkConfig | None:
-        """The trunk that a request belongs to, by the address that it came from; None: a stranger."""
-        return trunk_for(self._config, source.rsplit(":", 1)[0], user_of(request_uri(message)))
+        """The trunk that an INVITE belongs to, by its address, or by the password that let it in; None: a
+        stranger.
+        """
+        known = trunk_for(self._config, source.rsplit(":", 1)[0], user_of(request_uri(message)))
+        return known or self._guard.admitted(source, headers_of(message).get("call-id", ""))
 
     def with_codecs_of(self, trunk: TrunkConfig, make_call: Callable[[], None]) -> None:
         """Make a call whose offer has this trunk's codecs and no others."""
@@ -180,8 +188,9 @@ class Trunks:
 
     def in_words(self, reason: str) -> str:
         """The reason of a failure; of a TLS handshake more than the library's own name for it."""
-        is_tls = "PJSIP_TLS" in reason and self._library is not None
-        return self._library.tls.last_problem or reason if is_tls and self._library else reason
+        if self._library is None or "PJSIP_TLS" not in reason:
+            return reason
+        return self._library.tls.last_problem or reason
 
     def _restore_codecs(self) -> None:
         """The answer to the INVITE is described: other calls want other codecs."""

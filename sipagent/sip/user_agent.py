@@ -16,7 +16,7 @@ import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
 from sipagent.call.trunks import TrunkState
-from sipagent.config.schema import Config, TrunkConfig
+from sipagent.config.schema import Config
 from sipagent.errors import CapacityError, SipError
 from sipagent.sip import endpoint
 from sipagent.sip.answers import StrayAnswers
@@ -54,14 +54,13 @@ class SipUserAgent:
         self._start_error: Exception | None = None
         self._is_stopping = False
         self._endpoint: endpoint.Library | None = None
-        self._trunks = Trunks(config, self, log)
+        self._trunks = Trunks(config, self, self._guard, log)
         self.dialler = Dialler(config, self._trunks, self)
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
         self._legs: dict[Leg, SipLine | None] = {}
         self._stray_answers: StrayAnswers | None = None
-        bind, rtp = config.listen.udp or config.listen.tcp, config.rtp
-        assert bind is not None
+        bind, rtp = next(iter(config.listen.binds.values())), config.rtp
         self._quarantine = PortQuarantine(bind.host, rtp.quarantine_s * 1000, len(rtp.port_range) // 4)
         self.max_calls = 0
         self.callback_errors: Counter[str] = Counter()
@@ -251,7 +250,7 @@ class SipUserAgent:
 
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
-        trunk = self._trunk_of(source, message)
+        trunk = self._trunks.trunk_of(source, message)
         leg = Leg(account, self, library_id, dtmf=trunk.dtmf if trunk else "auto")
         leg.connection = self._trunks.connection_of(source, message)
         self._legs[leg] = None
@@ -261,15 +260,10 @@ class SipUserAgent:
         else:
             leg.mailbox = outcome
 
-    def _trunk_of(self, source: str, message: str) -> TrunkConfig | None:
-        """The trunk that an INVITE counts as, by its address or by its caller's password."""
-        call_id = headers_of(message).get("call-id", "")
-        return self._trunks.trunk_of(source, message) or self._guard.admitted(source, call_id)
-
     def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
         """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
         headers, identity = headers_of(message), identity_in(message)
-        trunk = self._trunk_of(source, message)
+        trunk = self._trunks.trunk_of(source, message)
         offer = Offer(
             call_id=headers.get("call-id", ""),
             trunk=trunk.name if trunk else "",

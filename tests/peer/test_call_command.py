@@ -100,11 +100,8 @@ def test_phone_is_called_greeted_and_hangs_up(tmp_path: Path, monkeypatch: pytes
     (started,) = (entry.body for entry in entries if entry.kind == Kind.CALL_STARTED)
     assert (started["direction"], started["trunk"], started["persona"]) == ("out", "main", "receptionist")
     kinds = [entry.kind for entry in entries if entry.call_id == told["call_id"]]
-    assert [kinds.count(kind) for kind in (Kind.CALL_STARTED, Kind.CALL_ANSWERED, Kind.CALL_ENDED)] == [
-        1,
-        1,
-        1,
-    ]
+    for kind in (Kind.CALL_STARTED, Kind.CALL_ANSWERED, Kind.CALL_ENDED):
+        assert kinds.count(kind) == 1, kind
     milestones = [entry.body["name"] for entry in entries if entry.kind == Kind.CALL_MILESTONE]
     assert milestones == ["dialled", "ringing", "connected"]
     count = json.loads((folder / "outbound-count.json").read_text())

@@ -125,6 +125,7 @@ def test_user_name_and_password_from_where_they_are_kept(write: Write, tmp_path:
         assert credentials is not None
         assert (credentials.username, credentials.password.reveal()) == (expected, "hunter2")
         assert "hunter2" not in render(config) + repr(config)
+        assert ("secret_username" in render(config)) is ("username: maple" not in names)
     assert (
         load_config(write(line % "username: a, password_env: GONE"), environ={}).trunks[0].credentials is None
     )
@@ -146,6 +147,12 @@ def test_user_name_and_password_from_where_they_are_kept(write: Write, tmp_path:
 )
 def test_refused_value(write: Write, text: str, problem: str) -> None:
     assert problem in only_problem_of(write(f"trunks: [{{name: a, domain: 192.0.2.1, {text}}}]\n"))
+
+
+def test_srtp_off_needs_no_quotes(write: Write) -> None:
+    """YAML 1.1 reads a bare ``off`` as a no."""
+    assert trunk(write, "domain: 192.0.2.1, srtp: off").srtp == "off"
+    assert trunk(write, "domain: 192.0.2.1, srtp: 'off'").srtp == "off"
 
 
 def test_options_may_be_off(write: Write) -> None:
