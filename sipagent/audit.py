@@ -38,9 +38,12 @@ class Bookkeeper:
         return f"Bookkeeper({self.ledger!r})"
 
     @classmethod
-    def open(cls, config: Config, log: structlog.stdlib.BoundLogger) -> "Bookkeeper | None":
+    def open(
+        cls, config: Config, log: structlog.stdlib.BoundLogger, *, chain: str = "main"
+    ) -> "Bookkeeper | None":
         """Open the ledger and enter the start of the server; None where ``ledger.enabled`` is false.
 
+        :param chain: of this process alone: ``main`` where it is the only one, else ``worker-1``, …
         :raises ConfigError: the ledger cannot be used: damaged, held by another process or not writable.
         """
         settings = config.ledger
@@ -53,6 +56,7 @@ class Bookkeeper:
             ledger = Ledger.open(
                 settings.dir,
                 config.instance,
+                chain=chain,
                 limits=limits,
                 anchor_command=settings.anchor.command,
                 on_state=state_teller(log),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, for_worker
 
 MOST_CALLS = 4
 PORTS_PER_CALL = 2
@@ -17,11 +17,14 @@ Kind = Literal["udp", "tcp"]
 
 
 def port_problems(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield (key, problem) for each socket that cannot be opened now. Opens and closes them all."""
-    for kind, where in (("udp", config.listen.udp), ("tcp", config.listen.tcp)):
-        if where is not None and (problem := bind_problem(kind, where.host, where.port)):
-            yield f"listen.{kind}", problem
-    yield from rtp_problems(config)
+    """Yield (key, problem) for each socket of each worker that cannot be opened now. Opens and closes them
+    all."""
+    for index in range(config.workers):
+        own = for_worker(config, index)
+        for kind, where in (("udp", own.listen.udp), ("tcp", own.listen.tcp)):
+            if where is not None and (problem := bind_problem(kind, where.host, where.port)):
+                yield f"listen.{kind}", problem
+        yield from rtp_problems(own)
 
 
 def rtp_problems(config: Config) -> Iterator[tuple[str, str]]:

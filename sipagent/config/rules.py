@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from sipagent.config.fields import Problem
+from sipagent.config.network import LEAST_RTP_PORTS
 from sipagent.config.persona import NumberConfig
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, for_worker
 
 CHARS_PER_TOKEN = 3
 """Of English prose to a model's tokenizer, on the cautious side."""
@@ -50,11 +51,23 @@ def _numbers(config: Config) -> Iterator[Problem]:
 
 def _ports(config: Config) -> Iterator[Problem]:
     for name, where in (("udp", config.listen.udp), ("tcp", config.listen.tcp)):
-        if where is not None and where.port in config.rtp.port_range:
-            yield (
-                "rtp.port_range",
-                f"contains {where.port}, the port of listen.{name}; move one of them",
-            )
+        if where is None:
+            continue
+        for port in range(where.port, where.port + config.workers):
+            if port in config.rtp.port_range:
+                whose = f"the port of listen.{name}" if port == where.port else f"a worker's listen.{name}"
+                yield "rtp.port_range", f"contains {port}, {whose}; move one of them"
+                break
+
+
+def _workers(config: Config) -> Iterator[Problem]:
+    for name, where in (("udp", config.listen.udp), ("tcp", config.listen.tcp)):
+        if where is not None and where.port + config.workers - 1 > 65535:
+            yield f"listen.{name}", f"leaves no ports behind {where.port} for {config.workers} workers"
+    share = len(for_worker(config, 0).rtp.port_range)
+    if config.workers > 1 and share < LEAST_RTP_PORTS:
+        wanted = LEAST_RTP_PORTS * config.workers
+        yield "rtp.port_range", f"expected {wanted} ports for {config.workers} workers, got {share} for each"
 
 
 def _transports(config: Config) -> Iterator[Problem]:
@@ -87,7 +100,8 @@ def _recording(config: Config) -> Iterator[Problem]:
 RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...] = (
     (("trunks",), _names),
     (("numbers",), _numbers),
-    (("listen", "rtp"), _ports),
+    (("listen", "rtp", "workers"), _ports),
+    (("listen", "rtp", "workers"), _workers),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
     (("recording", "ledger"), _recording),

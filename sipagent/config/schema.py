@@ -6,7 +6,7 @@ can be out of range, and name it as the type of a field. The loader, ``check --s
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
 from sipagent.config.recording import RecordingConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
+from sipagent.config.supervision import SupervisionConfig, share, shifted
 
 __all__ = [
     "AnchorConfig",
@@ -40,15 +41,18 @@ __all__ = [
     "SourceMap",
     "SpeechConfig",
     "SttConfig",
+    "SupervisionConfig",
     "TrunkConfig",
     "TtsConfig",
     "TurnConfig",
+    "for_worker",
     "persona_for",
     "trunk_for",
 ]
 
 
 SIP_EVERYWHERE = HostPort("0.0.0.0", 5060)
+MOST_WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +144,10 @@ class Config:
     """The audit ledger."""
     logging: LogConfig = field(default_factory=LogConfig)
     """The log on standard error."""
+    workers: int = 1
+    """Processes that take calls, each on ports of its own. 1..16."""
+    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
+    """When a worker is begun again, and how the server is told what."""
     models_dir: Path = Path("models")
     """Folder of the models and their catalogue, relative to sip.yaml. Without the key: ``models`` beside
     sip.yaml where it has a catalogue, else the program's own."""
@@ -151,6 +159,7 @@ class Config:
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
         yield from not_a_name(self, "instance")
+        yield from out_of_range(self, workers=(1, MOST_WORKERS))
         for name, wanted in (
             ("trunks", "the peer that brings calls"),
             ("numbers", "which persona answers, as in {match: '*', persona: receptionist}"),
@@ -169,6 +178,16 @@ def persona_for(config: Config, dialled: str) -> PersonaConfig | None:
         if number.matches(dialled):
             return config.personas[number.persona]
     return None
+
+
+def for_worker(config: Config, index: int) -> Config:
+    """The configuration with the ports of worker ``index`` alone; 0 is the first."""
+    listen, rtp = config.listen, config.rtp
+    return replace(
+        config,
+        listen=replace(listen, udp=shifted(listen.udp, index), tcp=shifted(listen.tcp, index)),
+        rtp=replace(rtp, port_range=share(rtp.port_range, index, config.workers)),
+    )
 
 
 def trunk_for(config: Config, address: str) -> TrunkConfig | None:

@@ -16,6 +16,10 @@ class Kind(StrEnum):
     SERVER_CRASHED = "server.crashed"  # last_seq, open_calls; by the ledger when it opens
     CONFIG_IN_FORCE = "config.in_force"  # sha256, text (redacted)
     MODELS_IN_USE = "models.in_use"  # files: {path: sha256}
+    # its workers, in the chain of the process that supervises them
+    WORKER_STARTED = "worker.started"  # worker, pid, restarts
+    WORKER_STOPPED = "worker.stopped"  # worker, pid, uptime_s
+    WORKER_CRASHED = "worker.crashed"  # worker, pid, cause, uptime_s, restart_in_ms
     # a call
     CALL_STARTED = "call.started"  # direction, trunk, persona, prompt_sha256; sealed: caller, dialled
     CALL_ANSWERED = "call.answered"  # ring_ms

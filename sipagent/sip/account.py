@@ -47,6 +47,16 @@ class Account(pj.Account):  # type: ignore[misc]  # pjsua2 has no type informati
         name = self._trunk.name if self._trunk else "direct"
         return f"Account({name}, registered={self.is_registered}, refusals={self._refusals})"
 
+    @property
+    def trunk_name(self) -> str:
+        """The trunk it registers with; empty for that of direct calls."""
+        return self._trunk.name if self._trunk else ""
+
+    @property
+    def state(self) -> str:
+        """In a word."""
+        return "registered" if self.is_registered else "not registered"
+
     def open(self, config: Config) -> None:
         """Tell the library about it; a trunk with ``register`` begins to register."""
         self.create(endpoint.account_config(config, self._trunk), self._trunk is None)

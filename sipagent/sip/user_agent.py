@@ -45,6 +45,8 @@ class SipUserAgent:
         self._accounts: list[Account] = []
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
+        self._pulse: BridgePort | None = None
+        """A port that no call gets: the media clock ticks on it also where there are no calls."""
         self._legs: dict[Leg, SipLine | None] = {}
         self.max_calls = 0
         self.callback_errors: Counter[str] = Counter()
@@ -57,6 +59,24 @@ class SipUserAgent:
     def has_native_audio(self) -> bool:
         """False where frames pass through the interpreter (an unknown build of pjsua2)."""
         return all(isinstance(port, NativePort) for port in self._ports)
+
+    @property
+    def clock_ms(self) -> int:
+        """When the media clock last ticked; 0 before its first time. Any thread."""
+        return 0 if self._pulse is None else self._pulse.rings.from_line.last_tick_ns // 1_000_000
+
+    def trunk_states(self) -> dict[str, str]:
+        """Trunk that registers → ``registered`` or ``not registered``. Any thread."""
+        return {account.trunk_name: account.state for account in list(self._accounts) if account.trunk_name}
+
+    def leave_trunks(self) -> None:
+        """De-register; calls in progress go on. Any thread."""
+
+        def leave() -> None:
+            for account in self._accounts:
+                account.leave()
+
+        self.post(leave)
 
     def start(self) -> None:
         """Open the listeners and begin to take calls.
@@ -152,6 +172,8 @@ class SipUserAgent:
             self.max_calls = min(self.max_calls, wanted)
         self._ports = [make_port() for _ in range(2 * self.max_calls)]
         self._free_ports = list(self._ports)
+        self._pulse = make_port()
+        self._pulse.rings.open()
         endpoint.raise_media_priority()
         self._accounts = [Account(self, None)]
         self._accounts += [Account(self, trunk) for trunk in self._config.trunks if trunk.register]
@@ -175,7 +197,7 @@ class SipUserAgent:
             with contextlib.suppress(pj.Error):
                 account.shutdown()
         self._accounts.clear()
-        for port in self._ports:
+        for port in [*self._ports, *([self._pulse] if self._pulse else [])]:
             port.close()
         gc.collect()
         with contextlib.suppress(pj.Error):
