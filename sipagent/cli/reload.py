@@ -4,7 +4,10 @@ import argparse
 import sys
 
 from sipagent.cli.status import add_server, ask
+from sipagent.config.load import load_config
 from sipagent.errors import ConfigError
+
+_UNCHANGED = "nothing has changed in the running server"
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -19,9 +22,13 @@ def run(args: argparse.Namespace) -> int:
 
     :raises ConfigError: the file is not right; the server goes on with what it has.
     """
+    try:
+        load_config(args.config)  # a broken file need not be sent anywhere, and cannot say where
+    except ConfigError as error:
+        raise ConfigError([*error.problems, _UNCHANGED]) from error
     answer = ask(args, "reload")
     if not answer["ok"]:
-        raise ConfigError([*answer["problems"], "nothing has changed in the running server"])
+        raise ConfigError([*answer["problems"], _UNCHANGED])
     at_once, waiting = answer["at_once"], answer["waiting_for_restart"]
     print(f"for new calls from now on: {', '.join(at_once)}" if at_once else "nothing changes for new calls")
     for key in waiting:

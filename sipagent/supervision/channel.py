@@ -63,12 +63,17 @@ class Channel:
 
         :raises BlockingIOError: ``waits`` is false and there is none.
         """
-        flags = 0 if waits else socket.MSG_DONTWAIT
+        fds = array.array("i")
+        flags = socket.MSG_CMSG_CLOEXEC | (0 if waits else socket.MSG_DONTWAIT)
         try:
-            data, fds, _, _ = socket.recv_fds(self._sock, LARGEST_BYTES, _MOST_FDS, flags)
+            data, handed, _, _ = self._sock.recvmsg(
+                LARGEST_BYTES, socket.CMSG_SPACE(_MOST_FDS * fds.itemsize), flags
+            )
         except ConnectionError:
             return None
-        return (json.loads(data), fds) if data else None
+        for _, _, content in handed:
+            fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+        return (json.loads(data), list(fds)) if data else None
 
     def close(self) -> None:
         """Idempotent."""

@@ -98,6 +98,8 @@ class ControlServer:
             self._selector.register(connection, selectors.EVENT_READ, lambda: self._read(connection))
 
     def _read(self, connection: socket.socket) -> None:
+        if connection not in self._connections:
+            return  # ended while its data was waiting
         try:
             data = connection.recv(LONGEST_REQUEST_BYTES)
         except OSError:

@@ -24,8 +24,8 @@ def serve(channel: Channel) -> None:
     descriptors that ``function(name, fds)`` gets in the child, whose return value is its exit status. Told
     back: ``{"forked": number, "pid": …}``, ``{"exited": pid, "status": …}``.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which tells the workers
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # sent to the whole group: the supervisor tells the workers
     woken, waker = socket.socketpair()
     waker.setblocking(False)
     woken.setblocking(False)

@@ -168,7 +168,7 @@ class Slot:
         self.process, self._died_ms = None, now_ms
         self.feed(Tick(now_ms))  # the next one first, the report behind it
         uptime_ms = now_ms - process.began_ms
-        if (is_asked or phase is Phase.DRAINING) and status == 0:
+        if (is_asked or phase is Phase.DRAINING) and status in (0, None):
             self._diary.stopped(self.name, process.pid, uptime_ms // 1000)
         else:
             self._report(process, cause, status, phase, uptime_ms, calls)

@@ -119,7 +119,7 @@ class Supervisor:
         self._distribute(self._config)
         try:
             while not self._is_over():
-                self._tick()
+                self._safely(self._tick)
                 self._wait()
             return _KILLED_AT_ONCE if self._is_cut else 0 if self._stop_reason else os.EX_CONFIG
         finally:
@@ -167,9 +167,16 @@ class Supervisor:
 
     def _wait(self) -> None:
         for key, _ in self._selector.select(TICK_MS / 1000):
-            key.data()
+            self._safely(key.data)
         while not self._posted.empty():
-            self._posted.get()()
+            self._safely(self._posted.get())
+
+    def _safely(self, job: Callable[[], None]) -> None:
+        """A fault of ours must not end the calls; one that stays keeps the watchdog from hearing of us."""
+        try:
+            job()
+        except Exception:
+            self._log.exception("supervisor.failed")
 
     def _tell(self, now_ms: int) -> None:
         """Keep the status and systemd up to date."""

@@ -97,11 +97,16 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
 
 
 @contextmanager
-def running_agent(folder: Path, changes: dict[str, Any] | None = None) -> Iterator[RunningAgent]:
+def running_agent(
+    folder: Path,
+    changes: dict[str, Any] | None = None,
+    *,
+    program: tuple[str, ...] = ("-m", "sipagent", "serve"),
+) -> Iterator[RunningAgent]:
     """Start the agent, wait until it is ready, end it whatever happens."""
     config = write_config(folder, changes)
     events: Events = Events()
-    command = [sys.executable, "-m", "sipagent", "serve", "-c", str(config), "--log-format", "json"]
+    command = [sys.executable, *program, "-c", str(config), "--log-format", "json"]
     with Child("agent", [*command, "--log-pii"], events, reads="stderr") as child:
         log: list[ChildEvent] = []
         ready = wait_ready(child, events, 120, earlier=log)
