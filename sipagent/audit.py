@@ -3,47 +3,55 @@
 import hashlib
 import os
 import platform
-import threading
-import time
 from collections.abc import Callable
 
 import structlog
 
 from sipagent import __version__
+from sipagent.call.salvage import Salvage
 from sipagent.cli.check_models import models_in_force
 from sipagent.config.render import render
 from sipagent.config.schema import Config
 from sipagent.errors import ConfigError, LedgerError
-from sipagent.ledger import Erased, Eraser, Kind, Ledger, LedgerLimits, LedgerState
-from sipagent.ledger.clock import utc_text
+from sipagent.ledger import Erased, Keep, Kind, Ledger, LedgerLimits, LedgerState, Retention, place_recordings
 from sipagent.modelstore.store import ModelStore
 from sipagent.units import monotonic_ms
-
-_DAY_MS = 24 * 3600 * 1000
-_RETENTION_PAUSE_S = 3600.0
 
 
 class Bookkeeper:
     """The ledger of one server: its start and stop, what it runs on, and forgetting by age."""
 
-    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger, ledger: Ledger) -> None:
+    def __init__(
+        self, config: Config, log: structlog.stdlib.BoundLogger, ledger: Ledger, *, forgets: bool = True
+    ) -> None:
         self.ledger = ledger
         self._config = config
         self._log = log
         self._began_ms = monotonic_ms()
-        self._closing = threading.Event()
-        self._retention = threading.Thread(target=self._retain, name="ledger-retention", daemon=True)
+        self._retention = Retention(
+            ledger,
+            self._keep() if forgets else Keep(),
+            on_done=self._forgot,
+            on_error=self._not_forgotten,
+            before=self._salvage,
+        )
 
     def __repr__(self) -> str:
         return f"Bookkeeper({self.ledger!r})"
 
     @classmethod
     def open(
-        cls, config: Config, log: structlog.stdlib.BoundLogger, *, chain: str = "main"
+        cls,
+        config: Config,
+        log: structlog.stdlib.BoundLogger,
+        *,
+        chain: str = "main",
+        forgets: bool = True,
     ) -> "Bookkeeper | None":
         """Open the ledger and enter the start of the server; None where ``ledger.enabled`` is false.
 
         :param chain: of this process alone: ``main`` where it is the only one, else ``worker-1``, …
+        :param forgets: False: forgetting by age, in all chains, is another process's job.
         :raises ConfigError: the ledger cannot be used: damaged, held by another process or not writable.
         """
         settings = config.ledger
@@ -53,6 +61,7 @@ class Bookkeeper:
             segment_max_bytes=settings.segment_max_mib << 20, checkpoint_entries=settings.checkpoint_entries
         )
         try:
+            place_recordings(settings.dir, config.recording.dir)
             ledger = Ledger.open(
                 settings.dir,
                 config.instance,
@@ -63,7 +72,7 @@ class Bookkeeper:
             )
         except LedgerError as error:
             raise ConfigError([f"{config.source.at('ledger.dir')}: {error}"]) from error
-        keeper = cls(config, log, ledger)
+        keeper = cls(config, log, ledger, forgets=forgets)
         try:
             keeper._enter_start()
         except LedgerError as error:
@@ -74,8 +83,7 @@ class Bookkeeper:
 
     def close(self, reason: str) -> None:
         """Enter the stop, sign and release the ledger. Once, after the last call."""
-        self._closing.set()
-        self._retention.join(10)
+        self._retention.close()
         uptime_s = (monotonic_ms() - self._began_ms) // 1000
         try:
             self.ledger.append(Kind.SERVER_STOPPED, {"reason": reason, "uptime_s": uptime_s})
@@ -97,31 +105,26 @@ class Bookkeeper:
         self.ledger.append(Kind.MODELS_IN_USE, {"files": model_digests(self._config)}, durable=True)
         self._log.info("ledger.opened", folder=str(self.ledger.folder), chain=self.ledger.chain)
 
-    def _retain(self) -> None:
-        keep_days = self._config.ledger.keep_days
-        if isinstance(keep_days, str):
-            return
-        while not self._closing.is_set():
-            try:
-                done = retain(self.ledger, keep_days)
-            except (LedgerError, OSError) as error:
-                self._log.error("ledger.not_forgotten", reason=str(error))
-            else:
-                if done.keys or done.recordings:
-                    self._log.info(
-                        "ledger.forgot", calls=done.calls, keys=done.keys, recordings=done.recordings
-                    )
-            self._closing.wait(_RETENTION_PAUSE_S)
+    def _salvage(self) -> None:
+        Salvage(self.ledger, self._log, lambda: self._retention.is_closing).run()
+
+    def _keep(self) -> Keep:
+        ledger, recording = self._config.ledger, self._config.recording
+        return Keep(
+            call_days=_days(ledger.keep_days),
+            recording_days=_days(recording.keep_days),
+            recordings_max_bytes=recording.max_mib << 20 if recording.when_full == "delete_oldest" else None,
+        )
+
+    def _forgot(self, done: Erased) -> None:
+        self._log.info("ledger.forgot", calls=done.calls, keys=done.keys, recordings=done.recordings)
+
+    def _not_forgotten(self, error: Exception) -> None:
+        self._log.error("ledger.not_forgotten", reason=str(error))
 
 
-def retain(ledger: Ledger, keep_days: int) -> Erased:
-    """Forget what is older; an erasure that a crash interrupted is finished first.
-
-    :raises LedgerError: something could not be destroyed.
-    """
-    eraser = Eraser(ledger)
-    before = utc_text(time.time_ns() // 1_000_000 - keep_days * _DAY_MS)
-    return eraser.finish_interrupted() + eraser.forget(ledger.keys.names_before(before), reason="retention")
+def _days(days: str | int) -> int | None:
+    return None if isinstance(days, str) else days
 
 
 def model_digests(config: Config) -> dict[str, str]:
@@ -142,16 +145,22 @@ def model_digests(config: Config) -> dict[str, str]:
 
 
 def state_teller(log: structlog.stdlib.BoundLogger) -> Callable[[LedgerState], None]:
-    """Tells the operator when calls can no longer, or can again, be taken. Writer's thread."""
+    """Tells the operator when calls can no longer, or can again, be taken; once, also where the reason
+    changes meanwhile (a nearly full disk becomes a full one). Writer's thread.
+    """
+    was_writable, problem = True, None
 
     def tell(state: LedgerState) -> None:
-        if not state.is_writable:
-            log.error(
-                "ledger.unwritable", reason=state.problem, effect="new calls get 503, running ones go on"
-            )
-        elif state.problem:
-            log.warning("ledger.problem", reason=state.problem)
-        else:
+        nonlocal was_writable, problem
+        before, was_writable = was_writable, state.is_writable
+        if before and not state.is_writable:
+            effect = "new calls get 503, running ones go on"
+            log.error("ledger.unwritable", reason=state.problem, effect=effect)
+        elif state.is_writable and not before:
             log.info("ledger.writable")
+        if state.is_writable and state.problem not in (None, problem):
+            log.warning("ledger.problem", reason=state.problem)
+        if state.is_writable:
+            problem = state.problem
 
     return tell

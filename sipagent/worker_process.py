@@ -16,10 +16,12 @@ from sipagent import logs
 from sipagent.app import Worker
 from sipagent.audit import Bookkeeper
 from sipagent.config.schema import Config
+from sipagent.egress.guard import install_audit_hook
 from sipagent.errors import ConfigError, SipAgentError
 from sipagent.supervision.channel import Channel, config_from
 from sipagent.supervision.heart import Confidant, Heart
 from sipagent.supervision.memory_file import content_of
+from sipagent.web.events import EventSender
 
 STACKS_SIGNAL = signal.SIGUSR2
 """Writes every thread's stack for the crash report, whatever the interpreter does."""
@@ -34,7 +36,8 @@ def run(name: str, fds: list[int]) -> int:
     """Serve until told to end.
 
     :param name: such as ``worker-1``.
-    :param fds: the channel to the supervisor, a file for stacks, a file with the configuration.
+    :param fds: the channel to the supervisor, a file for stacks, a file with the configuration, the way of
+        the events to the metrics.
     :returns: exit status; 78: the configuration or the environment, another try would fail the same way.
     """
     channel, stacks = Channel.from_fd(fds[0]), fds[1]
@@ -42,9 +45,14 @@ def run(name: str, fds: list[int]) -> int:
     config = config_from(content_of(fds[2]))
     os.close(fds[2])
     logging = config.logging
-    logs.configure(format_=logging.format, level=logging.level, shows_pii=logging.pii)
-    Confidant(channel).join_log()
+    logs.configure(
+        format_=logging.format,
+        level=logging.level,
+        shows_pii=logging.pii,
+        observers=[EventSender.from_fd(fds[3], name), Confidant(channel)],
+    )
     log = logs.get_log().bind(instance=config.instance, worker=name)
+    install_audit_hook(config, log)
     try:
         return WorkerProcess(name, config, channel, log).serve()
     except ConfigError as error:
@@ -87,7 +95,7 @@ class WorkerProcess:
     def serve(self) -> int:
         """:raises SipAgentError: it could not start."""
         self._heart.start()
-        keeper = Bookkeeper.open(self._config, self._log, chain=self._chain)
+        keeper = Bookkeeper.open(self._config, self._log, chain=self._chain, forgets=False)
         worker = Worker(self._config, self._log, keeper.ledger if keeper else None)
         self._heart.watch(worker.vitals, worker.status)
         try:

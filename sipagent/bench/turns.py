@@ -15,11 +15,11 @@ from sipagent.bench.report import Figure, ms_figure, publish
 from sipagent.bench.session import Session, measure_calls
 from sipagent.bench.speech_set import speech_lines
 from sipagent.bench.stats import Distribution
+from sipagent.call.stages import STAGE_NAMES
 from sipagent.errors import SipAgentError
 from sipagent.lab.agent_process import AgentOptions
 from sipagent.lab.impairments import Impairments
 from sipagent.lab.plan import CallPlan, PlannedLine
-from sipagent.lab.stages import STAGE_NAMES
 
 NAME = "turns"
 HELP = "voice-to-voice time of scripted turns, and where it goes"

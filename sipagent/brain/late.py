@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from sipagent.brain.types import Conversation, LanguageModel, Message, SamplingLimits
+from sipagent.brain.types import Conversation, EndScored, LanguageModel, Message, SamplingLimits
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.speech.types import Cancelled
 
@@ -102,7 +102,13 @@ class LateConversation:
             self._open().read_ahead(history, caller_text)
 
     def reply(
-        self, history: Sequence[Message], limits: SamplingLimits, cancelled: Cancelled, *, priority: int = 0
+        self,
+        history: Sequence[Message],
+        limits: SamplingLimits,
+        cancelled: Cancelled,
+        *,
+        priority: int = 0,
+        on_end_scored: EndScored | None = None,
     ) -> Iterator[str]:
         """As ``Conversation.reply``; the wait for the model is part of the deadline.
 
@@ -114,7 +120,9 @@ class LateConversation:
                 raise JobCancelled("llm: cancelled while the model was being loaded")
             if time.monotonic() > deadline_s:
                 raise EngineError("llm: the model is still being loaded")
-        yield from self._open().reply(history, limits, cancelled, priority=priority)
+        yield from self._open().reply(
+            history, limits, cancelled, priority=priority, on_end_scored=on_end_scored
+        )
 
     def close(self) -> None:
         """Free the place. Idempotent."""

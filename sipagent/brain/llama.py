@@ -26,7 +26,7 @@ from sipagent.brain.llama_jobs import (
 )
 from sipagent.brain.llama_native import NativeContext, NativeModel
 from sipagent.brain.llm import LlmCounters
-from sipagent.brain.types import Message, Role, SamplingLimits
+from sipagent.brain.types import EndScored, Message, Role, SamplingLimits
 from sipagent.errors import CapacityError, EngineError, ModelError
 from sipagent.speech.types import Cancelled
 from sipagent.units import monotonic_ms
@@ -174,6 +174,22 @@ class LlamaModel:
             tokens += known or self.native.tokenize(message.text.strip(), False)
         return tuple(tokens)
 
+    def last_word(self, pieces: Sequence[ChatPiece], tokens: Sequence[int]) -> int | None:
+        """Where the last word of the last message stands in its rendered prompt, before the punctuation.
+
+        :returns: the index of the word's last token. None: the message has no word.
+        """
+        last = max(n for n, piece in enumerate(pieces) if not isinstance(piece, str))
+        behind = sum(
+            len(self.native.tokenize(piece, True)) for piece in pieces[last + 1 :] if isinstance(piece, str)
+        )
+        for n in range(len(tokens) - behind - 1, -1, -1):
+            if tokens[n] in self.native.end_tokens:
+                return None
+            if any(character.isalnum() for character in self.native.piece(tokens[n]).decode(errors="ignore")):
+                return n
+        return None
+
     def _prompt(self, system_prompt: str) -> Prompt:
         """The persona's prompt, being read if it is new; the least recently used one makes room."""
         tokens = self._prompt_tokens(system_prompt)
@@ -270,7 +286,13 @@ class LlamaConversation:
         self._model.decoder.submit(self._job(JobKind.READ_AHEAD, stable, READ_AHEAD_PRIORITY))
 
     def reply(
-        self, history: Sequence[Message], limits: SamplingLimits, cancelled: Cancelled, *, priority: int = 0
+        self,
+        history: Sequence[Message],
+        limits: SamplingLimits,
+        cancelled: Cancelled,
+        *,
+        priority: int = 0,
+        on_end_scored: EndScored | None = None,
     ) -> Generator[str, None, None]:
         """Stream the agent's next message. The job begins now; closing or dropping the generator ends it.
 
@@ -281,10 +303,13 @@ class LlamaConversation:
         if self._place.is_closed:
             raise EngineError("llm: the conversation is closed")
         messages = self._messages(history)
-        tokens = self._model.tokens(self._model.template.pieces(messages), messages, self._known)
+        pieces = self._model.template.pieces(messages)
+        tokens = self._model.tokens(pieces, messages, self._known)
         job = self._job(JobKind.REPLY, tokens, priority)
         job.limits = limits
         job.cancelled = cancelled
+        job.on_end_scored = on_end_scored
+        job.probe = self._model.last_word(pieces, tokens) if on_end_scored else None
         job.max_tokens = min(limits.max_tokens, self._model.context_tokens - len(tokens))
         if job.max_tokens < 1:
             raise EngineError(f"llm: a prompt of {len(tokens)} tokens leaves no room for a reply")

@@ -166,6 +166,8 @@ class Decoder:
         job.is_begun = True
         job.last_step_ms = self._now_ms()
         place, usable = job.place, len(job.tokens) - (job.kind is JobKind.REPLY)
+        if job.probe is not None:
+            usable = min(usable, job.probe)
         kept = min(_common_length(place.cells, job.tokens), usable)
         prompt = job.prompt
         if prompt is not None and prompt.is_ready and not prompt.is_lost:
@@ -208,9 +210,23 @@ class Decoder:
             job.last_step_ms = now_ms
             if not job.is_generating:
                 self._counters.decoded_prompt_tokens += share.tokens
+                self._look_at_probe(share, batch_end)
             job.place.cells += _next_tokens(share)
             if job.is_generating or job.unread_tokens == 0:
                 self._advance(job, batch_end - 1)
+
+    def _look_at_probe(self, share: Share, batch_end: int) -> None:
+        """Tell how likely the caller's message ends where it stands, if the step has read that token.
+
+        :param batch_end: one past the share's last entry in the batch; its cells are not counted yet.
+        """
+        job = share.job
+        if job.probe is None or job.on_end_scored is None:
+            return
+        place = job.probe - len(job.place.cells)
+        if 0 <= place < share.tokens:
+            score = self._context.probability(batch_end - share.tokens + place, self._model.closing_tokens)
+            job.on_end_scored(score)
 
     def _advance(self, job: Job, batch_index: int) -> None:
         """The job's tokens are read: sample the next one, or it is done."""
@@ -285,7 +301,8 @@ def _entries(shares: Sequence[Share]) -> list[Entry]:
         is_reply = share.job.kind is JobKind.REPLY
         is_last = is_reply and share.tokens == share.job.unread_tokens
         for n, token in enumerate(tokens):
-            wants_logits = is_last and n == len(tokens) - 1
+            is_probe = not share.job.is_generating and len(place.cells) + n == share.job.probe
+            wants_logits = is_probe or (is_last and n == len(tokens) - 1)
             entries.append(Entry(token, len(place.cells) + n, place.sequence, wants_logits))
     return entries
 

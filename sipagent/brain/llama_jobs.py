@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from sipagent.brain.llama_text import ReplyText
-from sipagent.brain.types import SamplingLimits
+from sipagent.brain.types import EndScored, SamplingLimits
 from sipagent.speech.types import Cancelled, never_cancelled
 
 STEP_TOKENS = 32
@@ -81,6 +81,9 @@ class Job:
     limits: SamplingLimits = field(default_factory=SamplingLimits)
     cancelled: Cancelled = never_cancelled
     max_tokens: int = 0
+    probe: int | None = None
+    """Index of the token whose followers are looked at: does the caller's message end there?"""
+    on_end_scored: EndScored | None = None
     output: "queue.SimpleQueue[str | JobEnd]" = field(default_factory=queue.SimpleQueue)
     stop: threading.Event = field(default_factory=threading.Event)
 

@@ -16,6 +16,7 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 # An assertion in the library ends the process; it shall not run a debugger first, the worker is restarted.
 
 import llama_cpp
+import numpy as np
 
 from sipagent.errors import EngineError, ModelError
 
@@ -25,6 +26,8 @@ _TOP_P = 0.9
 _MIN_P = 0.05
 _REPEAT_PENALTY = 1.1
 _REPEAT_LAST_TOKENS = 64
+_CLOSINGS = (".", "?", "!", "...", ".\n", "?\n", "!\n", ".\n\n", "?\n\n", "!\n\n", "\n", "\n\n", '."', '?"')
+"""What may follow the last word of a message that is over."""
 _LOG_LEVEL_ERROR = 4
 _MAX_PIECE_BYTES = 256
 
@@ -81,6 +84,8 @@ class NativeModel:
             or llama_cpp.llama_vocab_is_control(self._vocab, token)
         )
         """Tokens that end a reply: end-of-generation ones, and any other markup."""
+        self.closing_tokens = tuple(self.end_tokens | self._single_tokens(_CLOSINGS))
+        """Tokens that may follow the last word of a message that is over."""
         self.tokenize: Callable[[str, bool], tuple[int, ...]] = lru_cache(2048)(self._tokenize)
         """``(text, is_markup)`` → token ids. Special tokens are read in markup only."""
         self.piece: Callable[[int], bytes] = lru_cache(8192)(self._piece)
@@ -110,6 +115,10 @@ class NativeModel:
             llama_cpp.llama_model_free(self.handle)
             self.handle = None
 
+    def _single_tokens(self, texts: Sequence[str]) -> frozenset[int]:
+        tokenized = [self._tokenize(text, False) for text in texts]
+        return frozenset(tokens[0] for tokens in tokenized if len(tokens) == 1)
+
     def _tokenize(self, text: str, is_markup: bool) -> tuple[int, ...]:
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
@@ -130,7 +139,7 @@ class NativeContext:
 
     :param cells: tokens it holds, all sequences together; sequences that share a beginning share cells.
     :param batch_tokens: most tokens of one ``decode``.
-        At most one of each sequence may want logits.
+        At most two of each sequence may want logits.
     """
 
     def __init__(
@@ -139,7 +148,7 @@ class NativeContext:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = cells
         params.n_batch = params.n_ubatch = batch_tokens
-        params.n_outputs_max = sequences  # the library wants no fewer
+        params.n_outputs_max = 2 * sequences
         params.n_seq_max = sequences
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True
@@ -150,6 +159,7 @@ class NativeContext:
         if not handle:
             raise ModelError(f"llm: no context of {cells} tokens: {(_log_errors or ['out of memory'])[-1]}")
         self.handle: Any = handle
+        self._vocab_tokens = model.vocab_tokens
         self._memory: Any = llama_cpp.llama_get_memory(handle)
         self._batch: Any = llama_cpp.llama_batch_init(batch_tokens, 0, 1)
 
@@ -168,6 +178,13 @@ class NativeContext:
     def sample(self, sampler: "Sampler", batch_index: int) -> int:
         """Choose the token that follows the batch's entry ``batch_index``, which wanted logits."""
         return int(llama_cpp.llama_sampler_sample(sampler.handle, self.handle, batch_index))
+
+    def probability(self, batch_index: int, tokens: Sequence[int]) -> float:
+        """0..1 that one of ``tokens`` follows the batch's entry ``batch_index``, which wanted logits."""
+        row = llama_cpp.llama_get_logits_ith(self.handle, batch_index)
+        logits = np.ctypeslib.as_array(row, shape=(self._vocab_tokens,))
+        weights = np.exp(logits - logits.max())
+        return float(weights[list(tokens)].sum() / weights.sum())
 
     def cut(self, sequence: int, length_tokens: int) -> bool:
         """Forget all of ``sequence`` after its first ``length_tokens``. False if the memory cannot."""

@@ -1,6 +1,6 @@
 """What the language model gives and takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -34,6 +34,11 @@ class SamplingLimits:
     """From submission; past it the reply ends where it stands."""
 
 
+EndScored = Callable[[float], None]
+"""Told 0..1, how likely the model finds that the caller's message is over where it stands. Called at most
+once for a reply, before its first piece, from the model's thread: it must only pass the number on."""
+
+
 class Conversation(Protocol):
     """One call's place in the model: a sequence in the KV cache.
 
@@ -46,12 +51,19 @@ class Conversation(Protocol):
         low priority and without blocking. A later ``reply`` that continues it is quicker."""
 
     def reply(
-        self, history: Sequence[Message], limits: SamplingLimits, cancelled: Cancelled, *, priority: int = 0
+        self,
+        history: Sequence[Message],
+        limits: SamplingLimits,
+        cancelled: Cancelled,
+        *,
+        priority: int = 0,
+        on_end_scored: EndScored | None = None,
     ) -> Iterator[str]:
         """Stream the agent's next message as text pieces. Blocks the iterating thread only.
 
         ``history`` ends with the caller's message. Lower ``priority`` is sooner. Closing the iterator or
-        ``cancelled()`` turning true stops decoding within one token.
+        ``cancelled()`` turning true stops decoding within one token. An engine that cannot tell how likely
+        the message's end is does not call ``on_end_scored``.
 
         :raises JobCancelled: ``cancelled()`` turned true, the conversation was closed, or a later reply of
             this conversation took its place.

@@ -10,15 +10,12 @@ from typing import Protocol
 
 import structlog
 
-from sipagent.call.ports import Offer, Rejection
+from sipagent.call.ports import Offer
 from sipagent.config.schema import PersonaConfig
 from sipagent.errors import LedgerError
 from sipagent.ledger import Kind, LedgerState
-from sipagent.units import monotonic_ms
 
 Body = Mapping[str, object]
-_REFUSALS_PER_S = 20
-"""More of them in a second are counted: a flood of calls must not fill the disk."""
 
 
 class Trail(Protocol):
@@ -76,22 +73,60 @@ class CallAudit:
 
         :returns: why it may not.
         """
+        return self._begin({"direction": "in", "trunk": offer.trunk}, persona, parties_of(offer))
+
+    def begin_out(
+        self,
+        *,
+        trunk: str,
+        persona: PersonaConfig,
+        dialled: str,
+        caller: str,
+        campaign: str | None = None,
+        attempt: int = 1,
+    ) -> str | None:
+        """The start of a call of our own, on the disk when this returns: the INVITE may be sent. The trail is
+        begun with ``dialled`` as its party, so that whoever was called can be forgotten.
+
+        :param dialled: whom we call. :param caller: the number that we show.
+        :param campaign: that wants it. :param attempt: how often this contact has been tried, with this one.
+        :returns: why it may not.
+        """
+        about: dict[str, object] = {"direction": "out", "trunk": trunk, "attempt": attempt}
+        if campaign is not None:
+            about["campaign"] = campaign
+        return self._begin(about, persona, {"caller": caller, "dialled": dialled})
+
+    def _begin(self, about: Body, persona: PersonaConfig, parties: Body) -> str | None:
         if self._trail is None:
             return None
         prompt_sha256 = hashlib.sha256(persona.prompt.encode()).hexdigest()
-        body = {
-            "direction": "in",
-            "trunk": offer.trunk,
-            "persona": persona.name,
-            "prompt_sha256": prompt_sha256,
-        }
+        body = {**about, "persona": persona.name, "prompt_sha256": prompt_sha256}
         try:
-            self._trail.append(Kind.CALL_STARTED, body, sealed=_parties(offer), durable=True)
+            self._trail.append(Kind.CALL_STARTED, body, sealed=parties, durable=True)
         except LedgerError as error:
-            self._try_refuse({"sip_status": error.sip_status, "rule": "ledger", "trunk": offer.trunk})
+            self._try_refuse({**about, "sip_status": error.sip_status, "rule": "ledger"})
             return str(error)
         self._is_open = True
         return None
+
+    def tool_called(self, tool: str, tool_call_id: str, arguments: Body) -> None:
+        """The agent uses a tool. Returns at once."""
+        body = {"tool": tool, "tool_call_id": tool_call_id}
+        self.note(Kind.TOOL_CALLED, body, sealed={"arguments": arguments})
+
+    def tool_returned(self, tool: str, tool_call_id: str, result: object, *, ok: bool, took_ms: int) -> None:
+        """What came of it. :param result: JSON, or a text of what went wrong."""
+        body = {"tool": tool, "tool_call_id": tool_call_id, "ok": ok, "took_ms": took_ms}
+        self.note(Kind.TOOL_RETURNED, body, sealed={"result": result})
+
+    def transfer_started(self, how: str, target: str) -> None:
+        """:param how: ``blind`` or ``attended``. :param target: number or URI; sealed."""
+        self.note(Kind.TRANSFER_STARTED, {"how": how}, sealed={"target": target})
+
+    def transfer_ended(self, *, ok: bool, sip_status: int | None) -> None:
+        """:param sip_status: what the target answered, where it did."""
+        self.note(Kind.TRANSFER_ENDED, {"ok": ok, "sip_status": sip_status})
 
     def note(self, kind: Kind, body: Body | None = None, *, sealed: Body | None = None) -> None:
         """An entry between the first and the last one. Returns at once."""
@@ -125,54 +160,8 @@ class CallAudit:
             self._log.warning("ledger.missed", kind=Kind.CALL_REFUSED.value, reason=str(error))
 
 
-class RefusalAudit:
-    """Enters calls that are not taken, never more than a few in a second. SIP thread: nothing waits."""
-
-    def __init__(self, book: Book | None, log: structlog.stdlib.BoundLogger) -> None:
-        self._book = book
-        self._log = log
-        self._second = 0
-        self._written = 0
-        self._left_out = 0
-
-    def __repr__(self) -> str:
-        return f"RefusalAudit(left_out={self._left_out})"
-
-    def refused(self, call_id: str, offer: Offer, rejection: Rejection) -> None:
-        """A call was turned away.
-
-        :param offer: of a stranger: its ``trunk`` is empty; only the address is entered.
-        """
-        if self._book is None or not self._has_room():
-            return
-        body: dict[str, object] = {
-            "direction": "in",
-            "sip_status": rejection.status,
-            "rule": rejection.rule,
-            "trunk": offer.trunk,
-        }
-        if self._left_out:
-            body["left_out"], self._left_out = self._left_out, 0
-        try:
-            if offer.trunk:
-                self._book.call(call_id, [offer.caller]).refuse(body, sealed=_parties(offer))
-            else:
-                self._book.append(Kind.CALL_REFUSED, body, sealed={"source": offer.source})
-        except LedgerError as error:
-            self._log.warning("ledger.missed", kind=Kind.CALL_REFUSED.value, reason=str(error))
-
-    def _has_room(self) -> bool:
-        second = monotonic_ms() // 1000
-        if second != self._second:
-            self._second, self._written = second, 0
-        if self._written >= _REFUSALS_PER_S:
-            self._left_out += 1
-            return False
-        self._written += 1
-        return True
-
-
-def _parties(offer: Offer) -> dict[str, object]:
+def parties_of(offer: Offer) -> dict[str, object]:
+    """What is personal about an offer."""
     return {
         "caller": offer.caller,
         "dialled": offer.dialled,

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import structlog
 
-from sipagent.call.audit import Book, CallAudit, RefusalAudit
+from sipagent.call.audit import Book, CallAudit
+from sipagent.call.audit_server import ServerAudit
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import EndCall, Line, Mailbox, Offer, Rejection
 from sipagent.call.record import CallRecord
@@ -40,7 +41,7 @@ class Desk:
         self._parts_for = parts_for
         self._log = log
         self._book = book
-        self._refusals = RefusalAudit(book, log)
+        self._audit = ServerAudit(book, log)
         self._sessions: set[Session] = set()
         self._lock = threading.Lock()
         self._is_open = False
@@ -80,12 +81,24 @@ class Desk:
         call_id = uuid.uuid4().hex[:12]
         outcome = self._take(call_id, offer, line)
         if isinstance(outcome, Rejection):
-            self._refusals.refused(call_id, offer, outcome)
+            self._audit.refused(call_id, offer, outcome)
         return outcome
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
         """Note a call that the SIP side has refused by itself."""
-        self._refusals.refused(uuid.uuid4().hex[:12], offer, rejection)
+        self._audit.refused(uuid.uuid4().hex[:12], offer, rejection)
+
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        """Note what a registrar has answered."""
+        self._audit.registration_changed(trunk, status, reason, expires_s)
+
+    def peer_banned(self, address: str, *, rule: str, for_s: int) -> None:
+        """Note that an address is not answered for a while."""
+        self._audit.banned(address, rule=rule, for_s=for_s)
+
+    def peer_unbanned(self, address: str) -> None:
+        """Note that it is answered again."""
+        self._audit.unbanned(address)
 
     def _take(self, call_id: str, offer: Offer, line: Line) -> Session | Rejection:
         persona = persona_for(self._config, offer.dialled)

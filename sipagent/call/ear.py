@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 import structlog
 
-from sipagent.call.turn import AttemptFailed, EndScored, Event, TextHeard, VoiceStarted, VoiceStopped
+from sipagent.call.turn_events import AttemptFailed, EndScored, Event, TextHeard, VoiceStarted, VoiceStopped
 from sipagent.call.work import Lane, Priority, Waited
 from sipagent.errors import EngineError
 from sipagent.media.ring import AudioRings
@@ -132,7 +132,7 @@ class Ear:
                 self._log.warning("stt.failed", reason=str(error))
                 self._post(AttemptFailed(attempt, monotonic_ms()))
             else:
-                self._post(TextHeard(attempt, transcript.text, monotonic_ms()))
+                self._post(TextHeard(attempt, transcript.text, monotonic_ms(), transcript.confidence))
 
         priority = Priority.FIRST_CLAUSE if is_final else Priority.SPECULATION
         self._engines.stt_lane.submit(job, priority=priority, cancelled=cancelled, waited=waited)

@@ -1,8 +1,9 @@
 """How long to wait after the caller's last sound before answering. Pure.
 
-Three witnesses: what was said (a sentence that cannot be over, a number half dictated, a story without a
-question), what was asked (a clean "yes" needs no patience), how it sounded (the end-of-turn model), and the
-caller's own tempo: who pauses long within sentences is given longer.
+The witnesses: what was said (a sentence that cannot be over, a number half dictated, a story without a
+question), whether the language model finds that a message may end there, what was asked (a clean "yes" needs
+no patience), how it sounded (the end-of-turn model), and the caller's own tempo: who pauses long within
+sentences is given longer.
 """
 
 import re
@@ -11,6 +12,14 @@ from enum import Enum
 
 SURE_SCORE = 0.5
 """Smart Turn's own threshold: at or above it the turn is over."""
+_IMPOSSIBLE_END = 0.02
+"""Below it the language model finds no end: "I wanted to ask whether my daughter" has 0.0004, of whole
+sentences one in twenty lies below, most of them misheard."""
+_UNLIKELY_END = 0.1
+_LIKELY_END = 0.3
+_CERTAIN_END = 0.6
+_FEW_WORDS = 2
+"""So few words ("Friday.") mean too little to the model."""
 PHONE_DIGITS = 7
 """The least digits of a dictated telephone number."""
 _STORY_SHARE = 0.8
@@ -22,7 +31,8 @@ _UNFINISHED = re.compile(
     r"\b(and|or|but|because|if|when|so that|the|a|an|my|your|to|for|from|with|at|of|um+|uh+|er+|hm+|"
     r"(i would|i'd) like|i want|i need|(number|name|address|e-?mail|birthday|question|problem) is|"
     r"it's|that's|i'm|let me (think|see|check|look)|hold on|(one|a|just a) (second|moment|minute)|"
-    r"(you know|i mean|like))[,.… -]*$|\b(can|could|would|will) you (please )?(tell|show) me[?,.… -]*$",
+    r"(you know|i mean|like))[,.… -]*$|(,|…|\.\.\.| -|—)$|"
+    r"\b(can|could|would|will) you (please )?(tell|show) me[?,.… -]*$",
     re.IGNORECASE,
 )
 _FAREWELL = re.compile(
@@ -45,6 +55,9 @@ _SHORT_ANSWER = re.compile(
     r"perfect|of course|absolutely|not really|i (do|don't|am|can|can't|will|would|think so)|"
     r"that's (right|it|all|fine))\b",
     re.IGNORECASE,
+)
+_LEAD_IN = re.compile(
+    r"^((sorry|actually|well|so|listen|look|okay|hi|hello|hey|excuse me|um+|uh+)[,.!? -]*)+$", re.IGNORECASE
 )
 _INTRODUCTION = re.compile(r"\b(my name is|this is) \w+", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*", re.IGNORECASE)
@@ -99,22 +112,43 @@ class Patience:
         return replace(self, tempo_ms=round(tempo_ms))
 
 
-def commit_delay_ms(text: str, score: float | None, delays: CommitDelays, patience: Patience) -> int:
-    """Silence to wait for.
+@dataclass(frozen=True, slots=True)
+class EndScores:
+    """0..1 that the turn is over; None where no model has judged it (yet)."""
 
-    :param score: 0..1 that the turn is over, ``None`` where no model has judged it (yet).
-    """
+    sound: float | None = None
+    """By the end-of-turn model."""
+    words: float | None = None
+    """By the language model: how likely the message ends at its last word."""
+
+
+def commit_delay_ms(text: str, scores: EndScores, delays: CommitDelays, patience: Patience) -> int:
+    """Silence to wait for."""
     if is_unfinished(text) or is_dictating(text, patience.asked):
         return delays.latest
-    if is_story(text, patience.asked):
-        return max(delays.doubt, round(delays.latest * _STORY_SHARE))
     if is_farewell(text) or (patience.asked is Asked.YES_NO and _is_short_answer(text)):
         return delays.sure
-    if _is_over_by_words(text):
-        delay_ms = delays.sure * 4 // 3
-    else:
-        delay_ms = delays.sure if score is not None and score >= SURE_SCORE else delays.doubt
+    if _LEAD_IN.match(text.strip()):
+        return delays.doubt
+    long_ms = max(delays.doubt, round(delays.latest * _STORY_SHARE))
+    if scores.words is not None and len(words_of(text)) > _FEW_WORDS and not _is_short_answer(text):
+        if scores.words < _IMPOSSIBLE_END and not _QUESTION.search(text):
+            return delays.latest
+        if scores.words < (_IMPOSSIBLE_END if _QUESTION.search(text) else _UNLIKELY_END):
+            return long_ms
+    if is_story(text, patience.asked, scores.words):
+        return long_ms
+    delay_ms = _by_witnesses(text, scores, delays)
     return max(delay_ms, min(delays.doubt, round(patience.tempo_ms * _TEMPO_FACTOR)))
+
+
+def _by_witnesses(text: str, scores: EndScores, delays: CommitDelays) -> int:
+    """For a sentence that may be over."""
+    if _is_over_by_words(text):
+        return delays.sure * 4 // 3
+    if scores.words is not None and scores.words >= _CERTAIN_END:
+        return delays.sure
+    return delays.sure if scores.sound is not None and scores.sound >= SURE_SCORE else delays.doubt
 
 
 def needs_score(text: str, patience: Patience) -> bool:
@@ -123,6 +157,7 @@ def needs_score(text: str, patience: Patience) -> bool:
     return not (
         is_unfinished(text)
         or is_dictating(text, patience.asked)
+        or _LEAD_IN.match(text.strip()) is not None
         or is_story(text, patience.asked)
         or is_farewell(text)
         or _is_over_by_words(text)
@@ -159,9 +194,13 @@ def is_dictating(text: str, asked: Asked) -> bool:
     return asked is Asked.SPELLING and _SPELT.search(text) is not None
 
 
-def is_story(text: str, asked: Asked) -> bool:
-    """True for a plain statement after "how can I help?": what the caller wants may still follow."""
-    if asked is not Asked.ANYTHING or len(words_of(text)) <= 4:
+def is_story(text: str, asked: Asked, words_score: float | None = None) -> bool:
+    """True for a plain statement to which what the caller wants may still follow: after "how can I help?",
+    or unasked where the language model does not find it likely that the message ends there."""
+    is_open = asked is Asked.ANYTHING or (
+        asked is Asked.NOTHING and words_score is not None and words_score < _LIKELY_END
+    )
+    if not is_open or len(words_of(text)) <= 4:
         return False
     sentence = re.split(r"[.!?]\s+", text.strip())[-1]
     known = (_QUESTION, _REQUEST, _SHORT_ANSWER, _FAREWELL, _INTRODUCTION)
@@ -186,9 +225,3 @@ def asked_by(text: str) -> Asked:
 def is_farewell(text: str) -> bool:
     """True where the caller takes leave: "goodbye", "bye", "have a nice day"."""
     return _FAREWELL.search(text) is not None
-
-
-def is_backchannel(text: str, backchannels: frozenset[str]) -> bool:
-    """True where every word only says "I am listening", or where there is no word at all."""
-    words = words_of(text)
-    return " ".join(words) in backchannels or all(word in backchannels for word in words)

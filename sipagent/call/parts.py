@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.ear import HearingEngines
 from sipagent.call.tape import TapePlan
-from sipagent.call.turn import Phrase, TurnRules
+from sipagent.call.turn import TurnRules
+from sipagent.call.turn_events import Phrase
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.config.schema import PersonaConfig
 from sipagent.speech.types import SttStream

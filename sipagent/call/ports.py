@@ -65,6 +65,27 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class RtpQuality:
+    """How the caller's packets came, over the whole call."""
+
+    received: int
+    lost: int
+    jitter_ms: float
+    """Mean interarrival jitter (RFC 3550 §6.4.1)."""
+    mos: float
+    """1..4.5, estimated."""
+
+    def facts(self) -> dict[str, int | float]:
+        """For the log and the ledger."""
+        return {
+            "rtp_received": self.received,
+            "rtp_lost": self.lost,
+            "rtp_jitter_ms": round(self.jitter_ms, 1),
+            "rtp_mos": round(self.mos, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class LineDown:
     """The leg has ended; nothing follows."""
 
@@ -72,6 +93,8 @@ class LineDown:
     """``caller hung up``, ``agent hung up``, ``cancelled``, or what the stack reported."""
     sip_status: int
     at_ms: int
+    rtp: RtpQuality | None = None
+    """None where no sound has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +121,12 @@ class CallDesk(Protocol):
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
         """Note a call that was refused before it was offered; a stranger's offer has no trunk."""
+
+    def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
+        """Note what a registrar has answered; ``expires_s`` 0: we are not registered any more."""
+
+    def peer_banned(self, address: str, *, rule: str, for_s: int) -> None:
+        """Note that an address is not answered for a while."""
+
+    def peer_unbanned(self, address: str) -> None:
+        """Note that it is answered again."""

@@ -135,6 +135,7 @@ class CallRecord:
             "v2v_max_ms": max(self._v2v_ms, default=None),
             "tx_underruns": audio.to_line.underruns,
             "rx_overrun_samples": audio.from_line.overruns,
+            **(down.rtp.facts() if down and down.rtp else {}),
         }
         self._log.info("call.ended", **facts)
         self._audit.end({"outcome": self._outcome(down), **facts})

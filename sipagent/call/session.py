@@ -14,6 +14,7 @@ import structlog
 
 from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
+from sipagent.call import turn_events as ev
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.mouth import Mouth
@@ -160,7 +161,7 @@ class Session:
         if ended_ms is not None:
             self._speech_ended(ended_ms)
         now_ms = monotonic_ms()
-        self._step(tm.Tick(now_ms))
+        self._step(ev.Tick(now_ms))
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
         if self._tape.clock(now_ms, is_quiet=is_quiet):
             self._open(now_ms)
@@ -168,7 +169,7 @@ class Session:
         if not self._is_time_up and now_ms - self._up_ms >= self._parts.persona.max_call_s * 1000:
             self._is_time_up = True
             self._record.end_wanted("call.time_up", max_call_s=self._parts.persona.max_call_s)
-            self._step(tm.EndWanted(now_ms))
+            self._step(ev.EndWanted(now_ms))
         if not self._turn.is_closing:
             self._closing_since_ms = now_ms
         elif now_ms - self._closing_since_ms >= _GOODBYE_LIMIT_MS and not self._has_hung_up:
@@ -188,21 +189,21 @@ class Session:
                 if self._up_ms is None:
                     self._hang_up()
                 else:
-                    self._step(tm.EndWanted(monotonic_ms()))
+                    self._step(ev.EndWanted(monotonic_ms()))
             case DigitPressed(digit):
                 self._record.pressed(digit)
                 if self._tape.pressed(digit, monotonic_ms()):
                     self._open(monotonic_ms())
             case SoundPrepared() | UtteranceComplete() | UtteranceFailed():
                 self._take_sound(event)
-            case tm.TextHeard():
+            case ev.TextHeard():
                 self._stamp("stt_final")
                 self._tape.heard(event.text, event.now_ms)
                 self._step(event)
-            case tm.EndScored():
+            case ev.EndScored():
                 self._stamp("eot_score")
                 self._step(event)
-            case tm.AttemptFailed():
+            case ev.WordsScored() | ev.ReplyBegan() | ev.AttemptFailed():
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
                 self._tape.heard(text, monotonic_ms())
@@ -225,7 +226,7 @@ class Session:
         else:
             self._log.warning("reply.failed", reason=event.reason)
         if not utterance.sounds and utterance.attempt is not None:
-            self._step(tm.AttemptFailed(utterance.attempt, monotonic_ms()))
+            self._step(ev.AttemptFailed(utterance.attempt, monotonic_ms()))
         if utterance.is_committed and not utterance.is_cancelled():
             self._mouth.finish()
 
@@ -240,7 +241,7 @@ class Session:
             self._record.phrase_began(at_ms)
         if self._turn.caller is tm.Caller.SILENT:
             self._forget_turn()
-        self._step(tm.SpeechBegan(at_ms))
+        self._step(ev.SpeechBegan(at_ms))
 
     def _speech_ended(self, at_ms: int) -> None:
         utterance, self._spoken = self._spoken, None
@@ -248,7 +249,7 @@ class Session:
         if utterance is not None:
             text = utterance.text or self._mouth.heard_text()
             self._told(utterance, text, at_ms, is_interrupted=False)
-        self._step(tm.SpeechEnded(at_ms, asked_by(text)))
+        self._step(ev.SpeechEnded(at_ms, asked_by(text)))
         if self._tape.agent_ended(text, at_ms):
             self._open(at_ms)
 
@@ -268,51 +269,51 @@ class Session:
         self._forget_turn()
         self._turn = tm.Turn(attempt=self._turn.attempt + 1)
         interruptible = self._parts.persona.greeting_interruptible and not self._tape.is_announcing
-        self._step(tm.CallStarted(now_ms, greeting_interruptible=interruptible))
+        self._step(ev.CallStarted(now_ms, greeting_interruptible=interruptible))
 
     # --- actions ---
 
-    def _step(self, event: tm.Event) -> None:
-        if isinstance(event, tm.VoiceStarted) and self._caller_since_ms is None:
+    def _step(self, event: ev.Event) -> None:
+        if isinstance(event, ev.VoiceStarted) and self._caller_since_ms is None:
             self._caller_since_ms = event.now_ms
         self._turn, actions = tm.step(self._turn, event, self._parts.rules)
         for action in actions:
             self._log.debug("turn.acted", action=type(action).__name__)
             self._do(action)
 
-    def _do(self, action: tm.Action) -> None:
+    def _do(self, action: ev.Action) -> None:
         match action:
-            case tm.Say(phrase, index):
+            case ev.Say(phrase, index):
                 self._say(phrase, index)
-            case tm.BeginAttempt(attempt, last_voice_ms):
+            case ev.BeginAttempt(attempt, last_voice_ms):
                 self._begin_attempt(attempt, last_voice_ms)
-            case tm.PrepareReply(_, text):
+            case ev.PrepareReply(_, text):
                 self._prepare_reply(text)
-            case tm.ScoreEnd(attempt):
+            case ev.ScoreEnd(attempt):
                 assert self._prepared is not None
                 self._ear.score_end(attempt, self._prepared.is_cancelled, self._prepared.waited)
-            case tm.DropAttempt():
+            case ev.DropAttempt():
                 self._drop_prepared()
-            case tm.Commit(_, text):
+            case ev.Commit(_, text):
                 self._commit(text)
-            case tm.SayFiller():
+            case ev.SayFiller():
                 self._say_filler()
-            case tm.ForgetTurn():
+            case ev.ForgetTurn():
                 self._drop_prepared()
                 self._forget_turn()
-            case tm.HoldSpeech():
+            case ev.HoldSpeech():
                 self._mouth.hold()
-            case tm.ResumeSpeech():
+            case ev.ResumeSpeech():
                 self._mouth.resume()
-            case tm.DropSpeech():
+            case ev.DropSpeech():
                 self._stop_speaking()
-            case tm.Judge(attempt):
+            case ev.Judge(attempt):
                 self._new_utterance(attempt)
                 assert self._prepared is not None
                 self._ear.transcribe(
                     attempt, self._prepared.is_cancelled, self._prepared.waited, is_final=False
                 )
-            case tm.HangUp():
+            case ev.HangUp():
                 self._hang_up()
 
     def _forget_turn(self) -> None:
@@ -342,11 +343,12 @@ class Session:
         utterance.caller_text = text
         if is_farewell(text):
             self._speaker.say(utterance, self._parts.persona.goodbye)
-            self._step(tm.ReplyEndsCall(utterance.attempt))
+            self._step(ev.ReplyEndsCall(utterance.attempt))
             return
         answer = self._tape.reply_to(text)
         if answer is not None:
             self._speaker.say(utterance, answer)
+            self._step(ev.ReplyBegan(utterance.attempt))
             return
         self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
 
@@ -381,8 +383,8 @@ class Session:
         self._tape.agent_says(sound.text, monotonic_ms())
         self._mouth.add(sound.pcm, sound.text, sound.pause_before_ms)
 
-    def _say(self, phrase: tm.Phrase, index: int) -> None:
-        is_opening = phrase is tm.Phrase.GREETING and self._tape.opening
+    def _say(self, phrase: ev.Phrase, index: int) -> None:
+        is_opening = phrase is ev.Phrase.GREETING and self._tape.opening
         text = self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index)
         utterance = self._new_utterance(None)
         self._prepared = None

@@ -17,7 +17,7 @@ import structlog
 
 from sipagent.call import card_guard, consent
 from sipagent.call.card_guard import CardGuard, Pause, Resume
-from sipagent.call.consent import AskAgain, Consent, ConsentRules, DoNotRecord, How, Record
+from sipagent.call.consent import AskAgain, Consent, ConsentRules, DoNotRecord, How, Phase, Record, Withdraw
 from sipagent.config.recording import ConsentMode, RecordingConfig
 from sipagent.config.schema import PersonaConfig
 from sipagent.errors import LedgerError
@@ -81,9 +81,11 @@ class TapePlan:
 
     def phrases(self) -> tuple[str, ...]:
         """What may be said, to be prepared before the first call."""
-        if self.mode in ("none", "announced"):
-            return (self.question,) if self.question else ()
-        return self.question, self.granted, self.refused
+        if self.mode == "none":
+            return (self.config.withdrawn,)
+        if self.mode == "announced":
+            return self.question, self.refused, self.config.withdrawn
+        return self.question, self.granted, self.refused, self.config.withdrawn
 
 
 def plan_for(config: RecordingConfig, persona: PersonaConfig) -> TapePlan | None:
@@ -93,6 +95,20 @@ def plan_for(config: RecordingConfig, persona: PersonaConfig) -> TapePlan | None
     mode = config.consent if persona.recording == "default" else persona.recording
     answer_ms = min(_ANSWER_MS, persona.no_input.after_ms - _TICK_MS)
     return TapePlan(config, mode, persona.greeting, answer_ms)
+
+
+def _rules_of(plan: TapePlan | None) -> ConsentRules:
+    if plan is None:
+        return ConsentRules("none", frozenset(), frozenset())
+    config = plan.config
+    return ConsentRules(
+        plan.mode,
+        yes=frozenset(config.yes),
+        no=frozenset(config.no),
+        stop=frozenset(config.stop),
+        delete=frozenset(config.delete),
+        answer_ms=plan.answer_ms,
+    )
 
 
 class CallTape:
@@ -112,13 +128,8 @@ class CallTape:
         self._vault = vault
         self._note = note
         self._log = log
-        self._consent = Consent()
-        self._rules = ConsentRules(
-            plan.mode if plan else "none",
-            frozenset(plan.config.yes if plan else ()),
-            frozenset(plan.config.no if plan else ()),
-            plan.answer_ms if plan else _ANSWER_MS,
-        )
+        self._consent = Consent(Phase.GRANTED if plan is not None and plan.mode == "none" else Phase.TELLING)
+        self._rules = _rules_of(plan)
         self._guard = CardGuard()
         self._recorder: Recorder | None = None
         self._opening = plan.question if plan else ""
@@ -157,21 +168,20 @@ class CallTape:
 
     def reply_to(self, text: str) -> str | None:
         """What answers the caller's words; None: the conversation does. Nothing is decided yet."""
-        if not self.is_asking:
+        if self._plan is None:
             return None
         _, actions = consent.step(self._consent, consent.Said(text), self._rules)
         return self._opening_after(actions[0]) if actions else None
 
     def said(self, text: str, now_ms: int) -> None:
         """The caller's turn is over; its answer is what ``reply_to`` told."""
-        if self.is_asking:
-            self._advance(consent.Said(text), sealed={"text": text})
-        self.heard(text, now_ms)
+        self._advance(consent.Said(text), now_ms, sealed={"text": text})
+        self._guarded(*card_guard.caller_said(self._guard, text, now_ms), now_ms)
 
     def pressed(self, digit: str, now_ms: int) -> bool:
         """The caller has pressed a key."""
-        if self.is_asking:
-            return self._advance(consent.Pressed(digit), sealed={"digits": digit})
+        if self._advance(consent.Pressed(digit), now_ms, sealed={"digits": digit}):
+            return True
         self._guarded(*card_guard.key_pressed(self._guard, now_ms), now_ms)
         return False
 
@@ -179,14 +189,15 @@ class CallTape:
         """Time passes; ``is_quiet``: neither side speaks."""
         if not self.is_asking:
             return False
-        return self._advance(consent.Quiet(now_ms) if is_quiet else consent.Busy(now_ms))
+        return self._advance(consent.Quiet(now_ms) if is_quiet else consent.Busy(now_ms), now_ms)
 
     def agent_ended(self, text: str, at_ms: int) -> bool:
         """The agent has said ``text`` to its end."""
         self._agent_ended_ms = at_ms
         if self._is_open:
             self._note(Kind.CONSENT_ANNOUNCED, {"text_sha256": sha256(text.encode()).hexdigest()})
-            return self._advance(consent.Told(at_ms))
+            return self._advance(consent.Told(at_ms), at_ms)
+        self._advance(consent.Told(at_ms), at_ms)
         self._guarded(*card_guard.agent_ended(self._guard, text, at_ms), at_ms)
         return False
 
@@ -198,6 +209,7 @@ class CallTape:
 
     def heard(self, text: str, now_ms: int) -> None:
         """The caller's turn so far."""
+        self._advance(consent.Heard(text), now_ms)
         self._guarded(*card_guard.caller_said(self._guard, text, now_ms), now_ms)
 
     def close(self) -> None:
@@ -229,10 +241,14 @@ class CallTape:
     def _is_encrypted(self) -> bool:
         return self._plan is not None and self._plan.config.encrypt
 
-    def _advance(self, event: consent.Event, sealed: Body | None = None) -> bool:
-        self._consent, actions = consent.step(self._consent, event, self._rules)
+    def _advance(self, event: consent.Event, now_ms: int, sealed: Body | None = None) -> bool:
+        if self._plan is None:
+            return False
+        after, actions = consent.step(self._consent, event, self._rules)
         for action in actions:
             self._opening = self._opening_after(action)
+        self._consent = after
+        for action in actions:
             match action:
                 case Record(how):
                     self._log.info("consent.given", how=how.value)
@@ -242,6 +258,10 @@ class CallTape:
                 case DoNotRecord(how):
                     self._log.info("consent.refused", how=how.value)
                     self._note(Kind.CONSENT_REFUSED, {"how": how.value}, sealed=sealed)
+                case Withdraw(how, keeps):
+                    self._log.info("consent.withdrawn", how=how.value, keeps=keeps)
+                    self._note(Kind.CONSENT_WITHDRAWN, {"how": how.value, "keeps": keeps}, sealed=sealed)
+                    self._stop(now_ms, keeps=keeps)
         return bool(actions)
 
     def _opening_after(self, action: consent.Action) -> str:
@@ -253,6 +273,21 @@ class CallTape:
                 return self._plan.greeting if how is How.ANNOUNCED else self._plan.granted
             case DoNotRecord():
                 return self._plan.refused
+            case Withdraw():
+                is_fresh = self._consent.phase is Phase.GIVEN  # the greeting was not heard yet
+                return self._plan.refused if is_fresh else self._plan.config.withdrawn
+
+    def _stop(self, now_ms: int, *, keeps: bool) -> None:
+        """Nothing more is recorded; what stays ends before the words that ended it."""
+        if self._recorder is None:
+            return
+        if keeps:
+            self._recorder.end(self._since_agent_ms(now_ms))
+        else:
+            self._recorder.discard("consent was withdrawn")
+
+    def _since_agent_ms(self, now_ms: int) -> int:
+        return now_ms - self._agent_ended_ms + _MARGIN_MS
 
     def _guarded(self, guard: CardGuard, action: card_guard.Action | None, now_ms: int) -> None:
         if self._plan is None or not self._plan.config.pause_for_cards:
@@ -262,7 +297,7 @@ class CallTape:
             return
         match action:
             case Pause(reaches_back):
-                back_ms = now_ms - self._agent_ended_ms + _MARGIN_MS if reaches_back else 0
+                back_ms = self._since_agent_ms(now_ms) if reaches_back else 0
                 self._recorder.pause(back_ms)
                 self._note(Kind.RECORDING_PAUSED, {"reason": "card number", "back_ms": back_ms})
                 self._log.info("recording.paused", reason="card number", back_ms=back_ms)

@@ -17,12 +17,44 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sipagent.call.endpointing import (
-    Asked,
     CommitDelays,
+    EndScores,
     Patience,
     commit_delay_ms,
-    is_backchannel,
+    is_farewell,
     needs_score,
+)
+from sipagent.call.interruption import means_something
+from sipagent.call.turn_events import (
+    Action,
+    AttemptFailed,
+    BeginAttempt,
+    CallStarted,
+    Commit,
+    DropAttempt,
+    DropSpeech,
+    EndScored,
+    EndWanted,
+    Event,
+    ForgetTurn,
+    HangUp,
+    HoldSpeech,
+    Judge,
+    Phrase,
+    PrepareReply,
+    ReplyBegan,
+    ReplyEndsCall,
+    ResumeSpeech,
+    Say,
+    SayFiller,
+    ScoreEnd,
+    SpeechBegan,
+    SpeechEnded,
+    TextHeard,
+    Tick,
+    VoiceStarted,
+    VoiceStopped,
+    WordsScored,
 )
 
 
@@ -43,15 +75,6 @@ class Agent(Enum):
     HELD = "held"
 
 
-class Phrase(Enum):
-    """Sentences the program says by itself."""
-
-    GREETING = "greeting"
-    NO_INPUT = "no_input"
-    APOLOGY = "apology"
-    GOODBYE = "goodbye"
-
-
 @dataclass(frozen=True, slots=True)
 class TurnRules:
     """What the operator may set."""
@@ -67,204 +90,12 @@ class TurnRules:
     no_input_prompts: int = 2
     max_failures: int = 2
     """Failed turns in a row after which the agent says goodbye."""
+    meant_ms: int = 1000
+    """Voice without words that is taken for speech nobody could understand."""
     filler_after_ms: int = 1_200
     """Silence behind a commit after which "one moment" is said, at most once a turn."""
     thinking_limit_ms: int = 12_000
     """Silence of the agent's own making that counts as a failure."""
-
-
-# --- events ---
-
-
-@dataclass(frozen=True, slots=True)
-class CallStarted:
-    now_ms: int
-    greeting_interruptible: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceStarted:
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceStopped:
-    """``last_voice_ms``: when the last voiced sample was heard."""
-
-    last_voice_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TextHeard:
-    """The text of the turn so far, from an attempt or from a judgement."""
-
-    attempt: int
-    text: str
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndScored:
-    attempt: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptFailed:
-    """An engine failed or came too late."""
-
-    attempt: int
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyEndsCall:
-    """The reply of this attempt takes leave."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechBegan:
-    """The first sample of the agent's utterance has gone out."""
-
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechEnded:
-    """The last sample has, and nothing is to follow."""
-
-    now_ms: int
-    asked: Asked = Asked.NOTHING
-    """What the utterance asked the caller for."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndWanted:
-    """Say goodbye and hang up: time is up, or the program stops."""
-
-    now_ms: int
-
-
-Event = (
-    CallStarted
-    | VoiceStarted
-    | VoiceStopped
-    | Tick
-    | TextHeard
-    | EndScored
-    | AttemptFailed
-    | ReplyEndsCall
-    | SpeechBegan
-    | SpeechEnded
-    | EndWanted
-)
-
-# --- actions ---
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Say a phrase of the program's own. ``index`` counts the no-input prompts."""
-
-    phrase: Phrase
-    index: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class BeginAttempt:
-    """Finish the text."""
-
-    attempt: int
-    last_voice_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareReply:
-    attempt: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreEnd:
-    """The words leave it open: how finished does it sound?"""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class DropAttempt:
-    """Cancel its jobs; the turn's sound and text stay."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """The attempt's reply is the agent's next utterance: play it, now or as it comes."""
-
-    attempt: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SayFiller:
-    """ "One moment", ahead of the reply that is still being prepared."""
-
-
-@dataclass(frozen=True, slots=True)
-class ForgetTurn:
-    """What was heard is not for us (noise, a backchannel): empty the ear."""
-
-
-@dataclass(frozen=True, slots=True)
-class HoldSpeech:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ResumeSpeech:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class DropSpeech:
-    """The rest of the utterance will never be said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Get the text of what is being said over the agent."""
-
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    pass
-
-
-Action = (
-    Say
-    | BeginAttempt
-    | PrepareReply
-    | ScoreEnd
-    | DropAttempt
-    | Commit
-    | SayFiller
-    | ForgetTurn
-    | HoldSpeech
-    | ResumeSpeech
-    | DropSpeech
-    | Judge
-    | HangUp
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +113,18 @@ class Turn:
     """When the voice last began."""
     voice_since_ms: int = 0
     """When the caller began to speak over the agent, or was last judged."""
+    voiced_ms: int = 0
+    """The caller's voice since then, in stretches that have ended."""
+    is_noise: bool = False
+    """This stretch of voice has been judged and had no words: it does not hold the agent again."""
+    has_interrupted: bool = False
+    """The caller has silenced the agent and nothing was answered yet."""
+    has_asked_again: bool = False
+    """The agent has said that it could not understand, and has not understood since."""
     text: str | None = None
-    score: float | None = None
+    scores: EndScores = field(default_factory=EndScores)
+    has_reply: bool = False
+    """The reply has begun: all that the words can tell is known."""
     patience: Patience = field(default_factory=Patience)
     has_failed: bool = False
     has_filled: bool = False
@@ -299,6 +140,18 @@ class Turn:
     is_closing: bool = False
     """The last utterance; nothing the caller does changes it."""
 
+    def next_attempt(self) -> "Turn":
+        """Nothing is known of it yet."""
+        return replace(
+            self,
+            attempt=self.attempt + 1,
+            text=None,
+            scores=EndScores(),
+            has_reply=False,
+            has_failed=False,
+            is_judging=False,
+        )
+
 
 def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action, ...]]:
     """Advance the machine. The caller performs the actions in order."""
@@ -312,13 +165,18 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
         case VoiceStarted(now_ms):
             turn = _voice_started(turn, now_ms, rules, actions)
         case VoiceStopped(last_voice_ms):
-            turn = replace(turn, is_voiced=False, last_voice_ms=last_voice_ms)
+            voiced_ms = turn.voiced_ms + max(0, last_voice_ms - turn.run_since_ms)
+            turn = replace(turn, is_voiced=False, last_voice_ms=last_voice_ms, voiced_ms=voiced_ms)
         case Tick(now_ms):
             turn = _tick(turn, now_ms, rules, actions)
-        case TextHeard(attempt, text, now_ms) if attempt == turn.attempt:
-            turn = _text_heard(turn, text, now_ms, rules, actions)
+        case TextHeard(attempt) if attempt == turn.attempt:
+            turn = _text_heard(turn, event, rules, actions)
         case EndScored(attempt, score) if attempt == turn.attempt and turn.caller is Caller.PAUSING:
-            turn = replace(turn, score=score)
+            turn = replace(turn, scores=replace(turn.scores, sound=score))
+        case WordsScored(attempt, score) if attempt == turn.attempt and turn.caller is Caller.PAUSING:
+            turn = replace(turn, scores=replace(turn.scores, words=score))
+        case ReplyBegan(attempt) if attempt == turn.attempt:
+            turn = replace(turn, has_reply=True)
         case AttemptFailed(attempt, now_ms) if attempt == turn.attempt:
             turn = _failed(turn, now_ms, rules, actions)
         case ReplyEndsCall(attempt) if attempt == turn.attempt:
@@ -339,18 +197,23 @@ def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Acti
         turn = replace(turn, patience=turn.patience.paused(now_ms - turn.last_voice_ms, turn.text))
     if turn.caller is Caller.PAUSING:
         actions.append(DropAttempt(turn.attempt))
-        turn = replace(
-            turn, attempt=turn.attempt + 1, text=None, score=None, has_failed=False, ends_call=False
-        )
+        turn = replace(turn.next_attempt(), ends_call=False)
     elif turn.caller is Caller.SILENT and turn.agent is Agent.THINKING and turn.text is not None:
         # committed too early: nothing was audible yet, so the turn simply goes on
         actions.append(DropAttempt(turn.attempt))
-        turn = replace(turn, agent=Agent.IDLE, attempt=turn.attempt + 1, text=None, ends_call=False)
+        turn = replace(turn.next_attempt(), agent=Agent.IDLE, ends_call=False)
+    if turn.caller is Caller.SILENT:
+        turn = replace(turn, voiced_ms=0)
     since_ms = turn.voice_since_ms if turn.caller is Caller.SPEAKING else now_ms
-    turn = replace(
-        turn, caller=Caller.SPEAKING, is_voiced=True, voice_since_ms=since_ms, last_voice_ms=now_ms
+    return replace(
+        turn,
+        caller=Caller.SPEAKING,
+        is_voiced=True,
+        is_noise=False,
+        voice_since_ms=since_ms,
+        run_since_ms=now_ms,
+        last_voice_ms=now_ms,
     )
-    return replace(turn, run_since_ms=now_ms)
 
 
 def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
@@ -362,29 +225,11 @@ def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> T
         actions.append(SayFiller())
         return replace(turn, has_filled=True)
     if turn.caller is Caller.SPEAKING and not turn.is_voiced and silent_ms >= rules.pause_ms:
-        attempt = turn.attempt + 1
-        actions.append(BeginAttempt(attempt, turn.last_voice_ms))
-        return replace(
-            turn,
-            caller=Caller.PAUSING,
-            attempt=attempt,
-            text=None,
-            score=None,
-            has_failed=False,
-            is_judging=False,
-        )
+        turn = replace(turn.next_attempt(), caller=Caller.PAUSING)
+        actions.append(BeginAttempt(turn.attempt, turn.last_voice_ms))
+        return turn
     if turn.caller is Caller.SPEAKING and turn.is_interruptible and rules.barge_in:
-        if (
-            turn.agent is Agent.SPEAKING
-            and turn.is_voiced
-            and now_ms - turn.run_since_ms >= rules.min_voice_ms
-        ):
-            actions.append(HoldSpeech())
-            return replace(turn, agent=Agent.HELD)
-        is_due = now_ms - turn.voice_since_ms >= rules.verdict_ms
-        if turn.agent is Agent.HELD and not turn.is_judging and is_due:
-            actions.append(Judge(turn.attempt + 1))
-            return replace(turn, attempt=turn.attempt + 1, is_judging=True)
+        return _over_agent(turn, now_ms, rules, actions)
     if turn.caller is Caller.PAUSING and turn.agent is Agent.IDLE:
         return _maybe_commit(turn, silent_ms, now_ms, rules, actions)
     is_quiet = turn.caller is Caller.SILENT and turn.agent is Agent.IDLE
@@ -393,10 +238,28 @@ def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> T
     return turn
 
 
+def _over_agent(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    """The caller's voice goes on while the agent has the turn."""
+    is_sure = turn.is_voiced and now_ms - turn.run_since_ms >= rules.min_voice_ms
+    if turn.agent is Agent.SPEAKING and is_sure and not turn.is_noise:
+        actions.append(HoldSpeech())
+        return replace(turn, agent=Agent.HELD)
+    is_due = now_ms - turn.voice_since_ms >= rules.verdict_ms
+    if (turn.agent is Agent.HELD or turn.is_noise) and not turn.is_judging and is_due:
+        actions.append(Judge(turn.attempt + 1))
+        return replace(turn, attempt=turn.attempt + 1, is_judging=True)
+    return turn
+
+
 def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     if turn.has_failed:
         return _apologise(turn, now_ms, rules, actions)
-    if turn.text is None or silent_ms < commit_delay_ms(turn.text, turn.score, rules.delays, turn.patience):
+    if turn.text is None:
+        return turn
+    is_read = turn.has_reply or is_farewell(turn.text) or silent_ms >= rules.delays.doubt
+    if not is_read:
+        return turn  # nothing could be said yet, and the model may still find the sentence unfinished
+    if silent_ms < commit_delay_ms(turn.text, turn.scores, rules.delays, turn.patience):
         return turn
     actions.append(Commit(turn.attempt, turn.text))
     return replace(
@@ -406,39 +269,75 @@ def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, act
         is_interruptible=True,
         prompts_said=0,
         has_filled=False,
+        has_interrupted=False,
+        has_asked_again=False,
         idle_since_ms=now_ms,
     )
 
 
-def _text_heard(turn: Turn, text: str, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+def _text_heard(turn: Turn, heard: TextHeard, rules: TurnRules, actions: list[Action]) -> Turn:
     is_over_agent = turn.agent in (Agent.SPEAKING, Agent.HELD)
-    is_nothing = is_backchannel(text, rules.backchannels) if is_over_agent else not text.strip()
-    if is_nothing:
+    if turn.is_judging:
+        return _judged(turn, heard, rules, actions)
+    if is_over_agent and not _means_something(turn, heard, rules):
         if turn.agent is Agent.HELD:
             actions.append(ResumeSpeech())
-            turn = replace(turn, agent=Agent.SPEAKING)
-        if turn.is_judging:
-            return replace(turn, is_judging=False, voice_since_ms=now_ms)
         actions.append(ForgetTurn())
-        return replace(turn, caller=Caller.SILENT, text=None, score=None)
+        return replace(turn, agent=Agent.SPEAKING, caller=Caller.SILENT, text=None, scores=EndScores())
+    if not heard.text.strip():
+        return _not_understood(turn, heard.now_ms, rules, actions)
     if is_over_agent and turn.is_interruptible and rules.barge_in:
-        actions.append(DropSpeech())
-        turn = replace(turn, agent=Agent.IDLE, ends_call=False, idle_since_ms=now_ms)
-    if turn.is_judging:
-        return replace(turn, is_judging=False)
-    actions.append(PrepareReply(turn.attempt, text))
-    if needs_score(text, turn.patience):
+        turn = _yielded(turn, heard.now_ms, actions)
+    actions.append(PrepareReply(turn.attempt, heard.text))
+    if needs_score(heard.text, turn.patience):
         actions.append(ScoreEnd(turn.attempt))
-    return replace(turn, text=text)
+    return replace(turn, text=heard.text)
+
+
+def _judged(turn: Turn, heard: TextHeard, rules: TurnRules, actions: list[Action]) -> Turn:
+    """The caller still speaks, and these are the words so far."""
+    turn = replace(turn, is_judging=False)
+    if turn.agent not in (Agent.SPEAKING, Agent.HELD):
+        return turn
+    if _means_something(turn, heard, rules):
+        return _yielded(turn, heard.now_ms, actions)
+    turn = replace(turn, voice_since_ms=heard.now_ms)
+    if heard.text.strip():
+        return turn  # "Okay," and a voice that goes on: wait for what follows
+    if turn.agent is Agent.HELD:
+        actions.append(ResumeSpeech())
+    return replace(turn, agent=Agent.SPEAKING, is_noise=True)
+
+
+def _means_something(turn: Turn, heard: TextHeard, rules: TurnRules) -> bool:
+    running_ms = heard.now_ms - turn.run_since_ms if turn.is_voiced else 0
+    return means_something(heard.text, heard.confidence, turn.voiced_ms + running_ms, rules.backchannels)
+
+
+def _yielded(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
+    """The agent gives up its turn."""
+    actions.append(DropSpeech())
+    return replace(
+        turn, agent=Agent.IDLE, ends_call=False, idle_since_ms=now_ms, is_noise=False, has_interrupted=True
+    )
+
+
+def _not_understood(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    """A voice without words. Noise is passed over; who has interrupted or spoken at length is asked again."""
+    is_meant = turn.has_interrupted or turn.voiced_ms >= rules.meant_ms
+    if turn.agent is Agent.IDLE and is_meant and not turn.has_asked_again:
+        return replace(_say_sorry(turn, now_ms, actions), has_asked_again=True)
+    actions.append(ForgetTurn())
+    return replace(turn, caller=Caller.SILENT, text=None, scores=EndScores())
 
 
 def _failed(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     if turn.is_judging:  # without words nobody can tell: go on speaking
-        turn = replace(turn, is_judging=False, voice_since_ms=now_ms)
-        if turn.agent is Agent.HELD:
-            actions.append(ResumeSpeech())
-            turn = replace(turn, agent=Agent.SPEAKING)
-        return turn
+        turn = replace(turn, is_judging=False, is_noise=True, voice_since_ms=now_ms)
+        if turn.agent is not Agent.HELD:
+            return turn
+        actions.append(ResumeSpeech())
+        return replace(turn, agent=Agent.SPEAKING)
     if turn.agent is Agent.THINKING:
         return _apologise(turn, now_ms, rules, actions)
     if turn.agent is Agent.HELD:
@@ -449,23 +348,24 @@ def _failed(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) ->
 
 
 def _apologise(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
-    actions.append(DropAttempt(turn.attempt))
-    actions.append(ForgetTurn())
-    turn = replace(
-        turn,
+    turn = replace(turn, failures=turn.failures + 1)
+    if turn.failures >= rules.max_failures:
+        actions.append(ForgetTurn())
+        return _close(turn, actions)
+    return _say_sorry(turn, now_ms, actions)
+
+
+def _say_sorry(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
+    """Ask for the turn once more."""
+    actions += [DropAttempt(turn.attempt), ForgetTurn(), Say(Phrase.APOLOGY)]
+    return replace(
+        turn.next_attempt(),
         caller=Caller.SILENT,
         agent=Agent.THINKING,
-        attempt=turn.attempt + 1,
-        text=None,
-        has_failed=False,
-        failures=turn.failures + 1,
+        has_interrupted=False,
         idle_since_ms=now_ms,
         is_interruptible=True,
     )
-    if turn.failures >= rules.max_failures:
-        return _close(turn, actions)
-    actions.append(Say(Phrase.APOLOGY))
-    return turn
 
 
 def _prompt_again(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sipagent.brain.clauses import ClauseSplitter
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import Conversation, Message, SamplingLimits
+from sipagent.call.turn_events import ReplyBegan, WordsScored
 from sipagent.call.work import Lane, Priority
 from sipagent.errors import EngineError
 from sipagent.speech.phrases import PhraseCache
@@ -130,13 +131,24 @@ class Speaker:
     def reply(self, utterance: Utterance, history: Sequence[Message]) -> None:
         """Prepare the model's answer to ``history``, which ends with the caller's message."""
 
+        attempt = utterance.attempt
+        assert attempt is not None
+
+        def end_scored(score: float) -> None:
+            self._post(WordsScored(attempt, score))
+
         def job() -> None:
             splitter = ClauseSplitter()
             written: list[str] = []
             before = ""
             try:
-                for piece in self._conversation.reply(history, self._limits, utterance.is_cancelled):
-                    utterance.stamp("llm_first_token")
+                pieces = self._conversation.reply(
+                    history, self._limits, utterance.is_cancelled, on_end_scored=end_scored
+                )
+                for piece in pieces:
+                    if not written:
+                        utterance.stamp("llm_first_token")
+                        self._post(ReplyBegan(attempt))
                     written.append(piece)
                     for clause in splitter.push(piece):
                         before = self._clause(utterance, clause, before)

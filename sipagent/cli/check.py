@@ -16,9 +16,11 @@ from sipagent.cli.check_machine import (
 )
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
+from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
 from sipagent.config.schema import Config
+from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
 from sipagent.modelstore.store import ModelStore
 
@@ -31,6 +33,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--show", action="store_true", help="print the configuration in force; secrets as ***"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
+    parser.add_argument("--trunks", action="store_true", help="also ask every trunk; failures give status 1")
     parser.add_argument("--output", type=Path, metavar="DIR", help="also check that DIR can be written")
     parser.set_defaults(run=run)
 
@@ -38,7 +41,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> int:
     """Check everything and tell everything.
 
-    :returns: 0, or 78 (``EX_CONFIG``) when something must be mended before ``sipagent serve``.
+    :returns: 0; 78 (``EX_CONFIG``) when something must be mended before ``sipagent serve``; 1 when only a
+        trunk fails.
     """
     try:
         config = load_config(args.config)
@@ -57,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         return os.EX_CONFIG
     summary = f"{args.config} is right and this machine is ready: {_summary(config)}"
     print(json.dumps({"ok": summary}) if args.json else f"ok: {summary}")
-    return 0
+    return tell(check_all(config), as_json=args.json) if args.trunks else 0
 
 
 def environment_problems(config: Config, *, checks_ports: bool = True) -> list[str]:
@@ -116,20 +120,7 @@ def bytes_below(folder: Path) -> int:
 
 
 def _secrets(config: Config) -> Iterator[Finding]:
-    for index, trunk in enumerate(config.trunks):
-        account = trunk.register
-        if account is None:
-            continue
-        key = f"trunks[{index}].register"
-        if account.password is None and account.password_env:
-            yield Finding(f"{key}.password_env", f"environment variable {account.password_env} is not set")
-        if account.password_file is None:
-            continue
-        if account.password is None:
-            yield Finding(f"{key}.password_file", f"{account.password_file} cannot be read or is empty")
-        elif account.password_file.stat().st_mode & 0o077:
-            hint = f"others may read the password; run: chmod 600 {account.password_file}"
-            yield Finding(f"{key}.password_file", hint, is_fatal=False)
+    yield from (Finding(key, text, is_fatal) for key, text, is_fatal in missing_secrets(config))
 
 
 def _library_findings(config: Config, libraries: list[Library]) -> Iterator[Finding]:

@@ -25,6 +25,10 @@ def port_problems(config: Config) -> Iterator[tuple[str, str]]:
             if where is not None and (problem := bind_problem(kind, where.host, where.port)):
                 yield f"listen.{kind}", problem
         yield from rtp_problems(own)
+    if config.console is not None:
+        where = config.console.bind
+        if problem := bind_problem("tcp", where.host, where.port):
+            yield "console.bind", problem
 
 
 def rtp_problems(config: Config) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sipagent.cli import ledger_change
+from sipagent.cli.ledger_recording import export_recording
 from sipagent.config.load import load_config
 from sipagent.errors import LedgerError
 from sipagent.ledger import ChainEntry, Kind, LedgerReader
@@ -24,6 +25,7 @@ from sipagent.ledger.story import CallStory, personal_of, tell
 from sipagent.ledger.verify import chain_folders
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+_FORMATS = ("csv", "json", "html", "recording")
 DIR_VARIABLE = "SIPAGENT_LEDGER_DIR"
 
 
@@ -45,9 +47,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     search.add_argument(
         "--kind", choices=[kind.value for kind in Kind], metavar="KIND", help="with this entry"
     )
-    export = commands.add_parser("export", help="calls as CSV, JSON or one as HTML")
+    export = commands.add_parser("export", help="calls as CSV or JSON, or one as HTML or its recording")
     export.add_argument("call", nargs="?", metavar="CALL", help="one call only")
-    export.add_argument("--format", choices=("csv", "json", "html"), required=True, help="html: needs CALL")
+    export.add_argument(
+        "--format", choices=_FORMATS, required=True, help="html and recording (with -o): of one CALL"
+    )
     export.add_argument("-o", "--out", type=Path, metavar="FILE", help="instead of standard output")
     head = commands.add_parser("head", help="the newest signed heads, to keep somewhere else")
     head.add_argument("--chain", metavar="NAME", help="of this chain only")
@@ -86,7 +90,18 @@ def _folder(args: argparse.Namespace) -> Path:
     named: Path | None = getattr(args, "copy", None) or args.dir
     if named is None and os.environ.get(DIR_VARIABLE):
         named = Path(os.environ[DIR_VARIABLE])
-    return named or load_config(args.config).ledger.dir
+    if named is not None:
+        return named
+    config = load_config(args.config)
+    if args.ledger_command == "retain":
+        args.days = _days(args.days, config.ledger.keep_days)
+        args.recordings_days = _days(args.recordings_days, config.recording.keep_days)
+    return config.ledger.dir
+
+
+def _days(asked: int | None, configured: str | int) -> int | None:
+    """What the command line asks for, else the configuration's; None: for ever."""
+    return configured if asked is None and isinstance(configured, int) else asked
 
 
 def _run(folder: Path, args: argparse.Namespace) -> int:
@@ -198,9 +213,14 @@ def _span(args: argparse.Namespace) -> tuple[str, str]:
 
 
 def _export(folder: Path, args: argparse.Namespace) -> int:
-    if args.format == "html" and not args.call:
-        print("sipagent ledger export: --format html shows one call: name it", file=sys.stderr)
+    if args.format in ("html", "recording") and not args.call:
+        print(f"sipagent ledger export: --format {args.format} is of one call: name it", file=sys.stderr)
         return EXIT_USAGE
+    if args.format == "recording":
+        if args.out is None:
+            print("sipagent ledger export: name a file for the recording with -o", file=sys.stderr)
+            return EXIT_USAGE
+        return export_recording(folder, args.call, args.out)
     reader = LedgerReader.open(folder)
     since, until = _span(args)
     if args.call:

@@ -14,6 +14,7 @@ from sipagent.ledger import (
     Eraser,
     Head,
     Identity,
+    Keep,
     Kind,
     Ledger,
     Report,
@@ -21,8 +22,9 @@ from sipagent.ledger import (
     read_public_key,
     verify,
 )
-from sipagent.ledger.clock import utc_text
+from sipagent.ledger.clock import SystemClock, utc_text
 from sipagent.ledger.keystore import KeyStore
+from sipagent.ledger.retention import retain
 from sipagent.ledger.verify import chain_folders
 
 ADMIN_CHAIN = "admin"
@@ -52,9 +54,12 @@ def register(
     whom.add_argument("--caller", metavar="NUMBER", help="every call with this party")
     whom.add_argument("--call", metavar="ID", help="this call")
     retain = commands.add_parser("retain", help="forget by age: run it daily")
-    retain.add_argument("--days", type=int, metavar="N", help="forget calls that are older")
+    retain.add_argument("--days", type=int, metavar="N", help="instead of ledger.keep_days of sip.yaml")
     retain.add_argument(
         "--recordings-max-mib", type=int, metavar="M", help="delete the oldest recordings above"
+    )
+    retain.add_argument(
+        "--recordings-days", type=int, metavar="N", help="instead of recording.keep_days of sip.yaml"
     )
     for command in (forget, retain):
         command.add_argument("--recordings", type=Path, metavar="DIR", help="instead of DIR/recordings")
@@ -165,20 +170,22 @@ def _forget(folder: Path, args: argparse.Namespace) -> int:
 
 
 def _retain(folder: Path, args: argparse.Namespace) -> int:
-    names: list[str] = []
-    if args.days is not None:
-        if args.days < 1:
-            raise LedgerError(f"--days: expected 1 or more, got {args.days}")
-        before = utc_text(time.time_ns() // 1_000_000 - args.days * _DAY_MS)
-        names = _keys(folder).names_before(before)
+    for option, days in (("--days", args.days), ("--recordings-days", args.recordings_days)):
+        if days is not None and days < 1:
+            raise LedgerError(f"{option}: expected 1 or more, got {days}")
+    now_utc_ms = SystemClock().utc_ms()
     if args.dry_run:
-        return _would(names)
+        due = args.days is not None
+        before = utc_text(now_utc_ms - (args.days or 0) * _DAY_MS)
+        return _would(_keys(folder).names_before(before) if due else [])
+    max_mib = args.recordings_max_mib
+    keep = Keep(
+        call_days=args.days,
+        recording_days=args.recordings_days,
+        recordings_max_bytes=None if max_mib is None else max_mib << 20,
+    )
     with _admin(folder, args.recordings) as ledger:
-        eraser = Eraser(ledger)
-        done = eraser.finish_interrupted()
-        done += eraser.forget(names, reason="retention")
-        if args.recordings_max_mib is not None:
-            done += eraser.trim_recordings(args.recordings_max_mib << 20)
+        done = retain(ledger, keep, now_utc_ms, full_share=1.0)
     _tell_erased(done)
     return 0
 

@@ -9,7 +9,10 @@ from sipagent import __version__
 from sipagent.errors import ConfigError, SipAgentError
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 0, 1, 2, 78
-_COMMANDS = ("serve", "status", "reload", "drain", "check", "ledger", "lab", "talk", "models", "bench")
+_COMMANDS = (
+    "serve", "status", "reload", "drain", "check", "egress", "firewall", "ledger", "lab", "talk", "models",
+    "bench",
+)  # fmt: skip
 """Each is a module here with ``register(subparsers)``, and imported only when it is wanted: a server shall be
 small, and who asks for its status shall not wait for the laboratory.
 """

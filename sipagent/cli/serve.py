@@ -16,16 +16,21 @@ from sipagent.audit import Bookkeeper
 from sipagent.cli.check import environment_problems
 from sipagent.cli.check_models import libraries_of
 from sipagent.config.load import load_config
-from sipagent.config.schema import Config, HostPort, PortRange, for_worker
+from sipagent.config.schema import Config, ConsoleConfig, HostPort, PortRange, for_worker
+from sipagent.config.secret import take_from_environment
+from sipagent.egress.guard import install_audit_hook
 from sipagent.errors import ConfigError
 from sipagent.modelstore.store import ModelStore
 from sipagent.supervision.crashes import CrashReports
-from sipagent.supervision.diary import CHAIN, Diary
 from sipagent.supervision.notify import Notifier
 from sipagent.supervision.places import control_path, state_dir
 from sipagent.supervision.slot import ENTRY
 from sipagent.supervision.supervisor import Supervisor
+from sipagent.web.events import EventPipe
+from sipagent.web.server import open_console
 
+CHAIN = "supervisor"
+"""The parent's own in the ledger."""
 WORKER_MODULES = ("sipagent.worker_process", "sipagent.brain.llama")
 """What the fork server imports beside the native libraries that the configuration needs."""
 
@@ -36,6 +41,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
     parser.add_argument("--listen-udp", metavar="HOST:PORT", help="instead of listen.udp; tcp is not opened")
     parser.add_argument("--rtp-ports", metavar="A-B", help="instead of rtp.port_range")
+    parser.add_argument("--console", metavar="HOST:PORT", help="instead of console.bind; off: none")
     parser.add_argument("--llm", metavar="NAME", help="instead of llm.model")
     parser.add_argument("--ledger-dir", type=Path, metavar="DIR", help="instead of ledger.dir")
     parser.add_argument("--no-ledger", action="store_true", help="calls leave no record: for measurements")
@@ -57,34 +63,38 @@ def run(args: argparse.Namespace) -> int:
     problems = environment_problems(config)
     if problems:
         raise ConfigError(problems)
-    logs.configure(format_=config.logging.format, level=config.logging.level, shows_pii=config.logging.pii)
-    log = logs.get_log().bind(instance=config.instance)
-    return serve_alone(config, log) if args.no_supervisor else supervise(args, config, log)
+    take_from_environment(config)  # no program that is started from here gets a password
+    return serve_alone(config) if args.no_supervisor else supervise(args, config)
 
 
-def supervise(
-    args: argparse.Namespace, config: Config, log: structlog.stdlib.BoundLogger, *, entry: str = ENTRY
-) -> int:
+def supervise(args: argparse.Namespace, config: Config, *, entry: str = ENTRY) -> int:
     """Be the parent of the workers.
 
     :param args: by which the file is read again for a reload. :param entry: what a worker's process runs.
     """
-    sip_yaml, settings = args.config, config.supervision
+    settings = config.supervision
+    events = EventPipe()
+    log = _configure_log(config, events, CHAIN)
     keeper = Bookkeeper.open(config, log, chain=CHAIN)
     supervisor = Supervisor(
         config,
         log,
         imports=[*WORKER_MODULES, *libraries_of(config, ModelStore(config.models_dir))],
         read_config=lambda: checked_again(args),
-        crashes=CrashReports(state_dir(settings, sip_yaml) / "crashes", settings.crash_reports),
-        control=control_path(settings, sip_yaml),
-        diary=Diary(keeper.ledger if keeper else None, log),
+        crashes=CrashReports(state_dir(settings, args.config) / "crashes", settings.crash_reports),
+        control=control_path(settings, args.config),
+        ledger=keeper.ledger if keeper else None,
         notifier=Notifier.from_environment(),
         entry=entry,
+        events_fd=events.fd,
     )
+    console = None
     try:
+        console = open_console(config, events, log, status=supervisor.status)
         return supervisor.run()
     finally:
+        if console is not None:
+            console.close()
         if keeper is not None:
             keeper.close(supervisor.stop_reason or "no worker can start")
         log.info("server.stopped")
@@ -102,10 +112,27 @@ def checked_again(args: argparse.Namespace) -> Config:
     return config
 
 
-def serve_alone(config: Config, log: structlog.stdlib.BoundLogger) -> int:
+def _configure_log(config: Config, events: EventPipe, name: str) -> structlog.stdlib.BoundLogger:
+    """The log of this process, whose events the metrics are made of; and the lock on what it sends."""
+    logging = config.logging
+    logs.configure(
+        format_=logging.format,
+        level=logging.level,
+        shows_pii=logging.pii,
+        observers=[events.sender(name)],
+    )
+    log = logs.get_log().bind(instance=config.instance)
+    install_audit_hook(config, log)
+    return log
+
+
+def serve_alone(config: Config) -> int:
     """Take the calls in this very process: one worker, nobody who begins it again."""
     from sipagent.app import Worker  # the engines' libraries take a second to import
 
+    events = EventPipe()
+    log = _configure_log(config, events, "main")
+    console = open_console(config, events, log)
     sys.setswitchinterval(0.0005)  # the SIP thread must not wait 5 ms for a busy one
     keeper = Bookkeeper.open(config, log)
     worker = Worker(for_worker(config, 0), log, keeper.ledger if keeper else None)
@@ -128,6 +155,8 @@ def serve_alone(config: Config, log: structlog.stdlib.BoundLogger) -> int:
         worker.drain(config.supervision.drain_s)
     finally:
         worker.close()
+        if console is not None:
+            console.close()
         if keeper is not None:
             keeper.close(reason)
         log.info("agent.stopped")
@@ -147,6 +176,10 @@ def configured(args: argparse.Namespace) -> Config:
     if args.rtp_ports:
         with as_config_error("--rtp-ports"):
             config = replace(config, rtp=replace(config.rtp, port_range=PortRange.parse(args.rtp_ports)))
+    if args.console:
+        with as_config_error("--console"):
+            bind = None if args.console == "off" else HostPort.parse(args.console)
+        config = replace(config, console=ConsoleConfig(bind=bind) if bind else None)
     if args.llm:
         config = replace(config, llm=replace(config.llm, model=args.llm))
     if args.ledger_dir:

@@ -4,24 +4,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
-from pathlib import Path
 from typing import Literal
 
 from sipagent.config.fields import (
     HostPort,
     PortRange,
     Problem,
-    Secret,
-    from_secret,
     not_a_name,
     out_of_range,
     parse_port,
 )
+from sipagent.config.secret import PasswordSource
 
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 USERNAME = re.compile(r"[A-Za-z0-9_.!~*'()&=+$,;?/%-]{1,128}")
 """RFC 3261 §25.1 ``user``, without a scheme of its own for escapes."""
-ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 LEAST_RTP_PORTS = 16
 """Four calls, each an RTP and an RTCP port, and as many that still drain."""
 WIDEST_PREFIX_BITS = 8
@@ -74,23 +71,17 @@ class RtpConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterConfig:
+class RegisterConfig(PasswordSource):
     """Section ``register`` of a trunk: an account at a PBX or carrier that wants REGISTER."""
 
     registrar: str
     """``sip:host`` or ``sip:host:port``."""
     username: str
     """Name of the account, also the user part of our address."""
-    password_env: str | None = None
-    """Environment variable that holds the password. Either this or ``password_file``."""
-    password_file: Path | None = None
-    """File that holds the password, relative to sip.yaml."""
     expires_s: int = 300
     """Lifetime asked of the registrar. 60..86400 s."""
     retry_s: int = 30
     """Pause after a refused or unanswered REGISTER. 5..3600 s."""
-    password: Secret | None = field(default=None, metadata=from_secret("password"))
-    """The password itself; None where its variable or file is missing (``sipagent check`` tells)."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
@@ -100,10 +91,7 @@ class RegisterConfig:
             yield "registrar", f"{problem}, got {self.registrar.rpartition('@')[2]!r}"
         if not USERNAME.fullmatch(self.username):
             yield "username", "expected the user part of a SIP address, without spaces, ':' and '@'"
-        if (self.password_env is None) == (self.password_file is None):
-            yield "password_env", "give either password_env or password_file"
-        if self.password_env is not None and not ENV_NAME.fullmatch(self.password_env):
-            yield "password_env", "expected the name of an environment variable, not the password itself"
+        yield from self.check_password()
         yield from out_of_range(self, expires_s=(60, 86400), retry_s=(5, 3600))
 
 

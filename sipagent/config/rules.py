@@ -97,6 +97,18 @@ def _recording(config: Config) -> Iterator[Problem]:
         yield "recording.enabled", "needs ledger.enabled: recordings lie in the ledger's folder"
 
 
+def _callers(config: Config) -> Iterator[Problem]:
+    known = [trunk.name for trunk in config.trunks]
+    for index, caller in enumerate(config.security.callers):
+        if caller.trunk not in known:
+            yield (
+                f"security.callers[{index}].trunk",
+                f"no trunk {caller.trunk!r}; there are: {', '.join(known)}",
+            )
+    if config.security.callers and config.listen.udp is None:
+        yield "security.callers", "needs listen.udp, which is off: strangers are not connected over TCP"
+
+
 RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...] = (
     (("trunks",), _names),
     (("numbers",), _numbers),
@@ -105,5 +117,6 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
     (("recording", "ledger"), _recording),
+    (("trunks", "security", "listen"), _callers),
 )
 """What each rule looks at → the rule."""

@@ -10,20 +10,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from sipagent.config.console import ConsoleConfig
+from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RegisterConfig, RtpConfig, TrunkConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
 from sipagent.config.recording import RecordingConfig
+from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
 from sipagent.config.supervision import SupervisionConfig, share, shifted
 
 __all__ = [
     "AnchorConfig",
+    "BanConfig",
     "BargeInConfig",
+    "CallerConfig",
     "CommitConfig",
     "Config",
+    "ConsoleConfig",
+    "EgressConfig",
     "HostPort",
     "LedgerConfig",
     "LimitsConfig",
@@ -38,6 +45,7 @@ __all__ = [
     "RegisterConfig",
     "RtpConfig",
     "Secret",
+    "SecurityConfig",
     "SourceMap",
     "SpeechConfig",
     "SttConfig",
@@ -140,6 +148,8 @@ class Config:
     """Whether calls are recorded, and how."""
     limits: LimitsConfig = field(default_factory=LimitsConfig)
     """How much is taken on."""
+    security: SecurityConfig = field(default_factory=SecurityConfig)
+    """Who is kept out."""
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     """The audit ledger."""
     logging: LogConfig = field(default_factory=LogConfig)
@@ -148,6 +158,10 @@ class Config:
     """Processes that take calls, each on ports of its own. 1..16."""
     supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
     """When a worker is begun again, and how the server is told what."""
+    console: ConsoleConfig | None = field(default_factory=ConsoleConfig)
+    """Health and metrics over HTTP; ``false``: none."""
+    egress: EgressConfig = field(default_factory=EgressConfig)
+    """The lock on what leaves this machine."""
     models_dir: Path = Path("models")
     """Folder of the models and their catalogue, relative to sip.yaml. Without the key: ``models`` beside
     sip.yaml where it has a catalogue, else the program's own."""

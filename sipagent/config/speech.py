@@ -74,7 +74,7 @@ class BargeInConfig:
     """Voice that pauses the agent. 32..1000 ms."""
     verdict_ms: int = 700
     """Time in which the words decide between going on and giving way. 200..3000 ms."""
-    backchannels: tuple[str, ...] = ("mm-hm", "uh-huh", "okay", "right", "yeah")
+    backchannels: tuple[str, ...] = ("mm-hm", "uh-huh", "okay", "right", "yeah", "sure", "I see", "got it")
     """Words that only say "I am listening"; the agent goes on after them."""
 
     def check(self) -> Iterator[Problem]:

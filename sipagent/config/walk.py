@@ -14,12 +14,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from sipagent.config.fields import DERIVED, Problem, Secret
+from sipagent.config.fields import DERIVED, Problem
 from sipagent.config.scalars import NULL, READERS, STR, found, read_bool, read_str, shown
+from sipagent.config.secret import read_secret
 from sipagent.config.source import SourceMap
 
 LARGEST_TEXT_BYTES = 100_000
-"""Of a prompt or a secret."""
+"""Of a prompt."""
 
 
 class Unusable(Exception):
@@ -184,7 +185,7 @@ class Walker:
             if name in keys:
                 continue
             if name in secrets:
-                hint = f"secrets do not stand in this file; use {name}_env or {name}_file"
+                hint = f"secrets do not stand in this file; use {name}_env, {name}_file or {name}_credential"
             elif close := difflib.get_close_matches(name, keys, n=1):
                 hint = f"did you mean {close[0]}?"
             else:
@@ -201,7 +202,7 @@ class Walker:
                     path_field = spec.metadata["path_field"]
                     values[spec.name] = self._text_of(values[path_field], _join(key, path_field))
                 case "secret":
-                    values[spec.name] = self._secret(values, spec.metadata["stem"])
+                    values[spec.name] = read_secret(values, spec.metadata["stem"], self.environ)
 
     def _text_of(self, path: Path, key: str) -> str:
         try:
@@ -215,17 +216,6 @@ class Walker:
         if not text:
             self.note(key, f"{path} is empty")
         return text
-
-    def _secret(self, values: Mapping[str, Any], stem: str) -> Secret | None:
-        """None where it is not to be had: ``sipagent check`` tells, the file itself is right."""
-        text = self.environ.get(values.get(f"{stem}_env") or "", "")
-        path = values.get(f"{stem}_file")
-        if not text and path is not None:
-            try:
-                text = read_text(path).strip("\r\n")
-            except (OSError, ValueError):
-                return None
-        return Secret(text) if text else None
 
     def _unusable(self, key: str, text: str) -> Unusable:
         self.note(key, text)

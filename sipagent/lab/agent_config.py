@@ -73,6 +73,7 @@ def _rewritten(config: Path, target: Path, change: Callable[[dict[str, Any]], No
         persona["prompt_file"] = str(loaded.personas[name].prompt_file.absolute())
     plain["models_dir"] = str(loaded.models_dir.absolute())
     plain["trunks"] = [_THIS_MACHINE]
+    plain["console"] = False
     plain["logging"] = {**(plain.get("logging") or {}), "level": "debug"}
     change(plain)
     target.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -42,7 +42,7 @@ def start_agent(options: AgentOptions, events: Events, ledger_dir: Path) -> Chil
     command += ["--log-format", "json", "--log-pii"]
     if options.is_private:
         first = free_port_block(_RTP_PORTS)
-        command += ["--listen-udp", f"{LOOPBACK}:{free_udp_port()}"]
+        command += ["--listen-udp", f"{LOOPBACK}:{free_udp_port()}", "--console", "off"]
         command += ["--rtp-ports", f"{first}-{first + _RTP_PORTS - 1}"]
         command += ["--ledger-dir", str(ledger_dir)]
     if not options.has_ledger:

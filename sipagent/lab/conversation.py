@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from sipagent.call.stages import Stage, stages_of
 from sipagent.lab.child import ChildEvent
-from sipagent.lab.stages import Stage, stages_of
 
 _BEFORE_MS, _AFTER_MS = 500.0, 300.0
 """A reply's first packet comes this close to the moment that the agent logged for it."""

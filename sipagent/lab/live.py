@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sipagent.call.stages import stages_of
 from sipagent.lab.agent_process import AGENT
 from sipagent.lab.child import ChildEvent
 from sipagent.lab.conversation import Conversation
-from sipagent.lab.stages import stages_of
 
 QUICK_MS, SLOW_MS = 800.0, 1500.0
 """Voice-to-voice times that people take for prompt, and for slow."""

@@ -12,7 +12,8 @@ from enum import Enum
 
 from sipagent.errors import PacketError
 from sipagent.lab.sdp import SdpAudio, describe, mirrored, parse_audio
-from sipagent.lab.sip_message import (
+from sipagent.lab.sip_retransmit import GIVE_UP_MS, Retransmitter
+from sipagent.sip.wire_message import (
     SipMessage,
     SipUri,
     build_message,
@@ -21,7 +22,6 @@ from sipagent.lab.sip_message import (
     split_routes,
     uri_of,
 )
-from sipagent.lab.sip_retransmit import GIVE_UP_MS, Retransmitter
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO"
 END_TIMEOUT_MS = 4000

@@ -25,8 +25,8 @@ from sipagent.lab.impairments import Impairments
 from sipagent.lab.playout import agent_track, caller_track, write_stereo
 from sipagent.lab.rtp_line import RtpLine, SpokenLine, prepare_line
 from sipagent.lab.sip_leg import LegResult, LegState, SipLeg
-from sipagent.lab.sip_message import SipUri
 from sipagent.lab.wire import PACKET_MS, RtpReport, Span, rtp_report
+from sipagent.sip.wire_message import SipUri
 from sipagent.units import Pcm16
 
 _STEP_MS = 10.0

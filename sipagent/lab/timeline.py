@@ -18,9 +18,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sipagent.call.stages import STAGE_NAMES
 from sipagent.lab.conversation import Conversation, Party, Utterance
 from sipagent.lab.live import QUICK_MS, SLOW_MS, summary_line
-from sipagent.lab.stages import STAGE_NAMES
 from sipagent.media.wav import read_wav_channels
 from sipagent.units import Pcm16
 

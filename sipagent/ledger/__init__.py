@@ -43,6 +43,8 @@ from sipagent.ledger.kinds import Kind
 from sipagent.ledger.ledger import CallLedger, Ledger
 from sipagent.ledger.read import ChainEntry, LedgerReader
 from sipagent.ledger.recording_seal import SUFFIX, SealedWriter, unsealed
+from sipagent.ledger.recordings import place_recordings
+from sipagent.ledger.retention import Keep, Retention
 from sipagent.ledger.verify import Report, verify
 from sipagent.ledger.writer import LedgerLimits, LedgerState, LedgerStats
 
@@ -56,6 +58,7 @@ __all__ = [
     "Finding",
     "Head",
     "Identity",
+    "Keep",
     "Kind",
     "Ledger",
     "LedgerLimits",
@@ -65,9 +68,11 @@ __all__ = [
     "Place",
     "Receipt",
     "Report",
+    "Retention",
     "SealedWriter",
     "Verdict",
     "parse_head",
+    "place_recordings",
     "read_public_key",
     "unsealed",
     "verify",

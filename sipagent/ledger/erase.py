@@ -4,6 +4,7 @@
 crash between the two is seen, and finished the next time.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,24 +57,26 @@ class Eraser:
 
     def trim_recordings(self, max_bytes: int) -> Erased:
         """Delete the oldest recordings until the rest takes no more than ``max_bytes``; keys stay."""
-        found = sorted(path for path in self._ledger.recordings.glob("*/*") if path.is_file())
-        excess_bytes = sum(path.stat().st_size for path in found) - max_bytes
+        found = sorted((path.parent.name, path.stat().st_mtime_ns, path) for path in self._complete())
+        excess_bytes = sum(path.stat().st_size for _, _, path in found) - max_bytes
         files = []
-        for path in found:
+        for _, _, path in found:
             if excess_bytes <= 0:
                 break
             excess_bytes -= path.stat().st_size
-            files.append(self._relative(path))
-        total = Erased()
-        for start in range(0, len(files), _CALLS_AN_ENTRY):
-            total += self._erase("recordings_max", [], files[start : start + _CALLS_AN_ENTRY])
-        return total
+            files.append(path)
+        return self._drop("recordings_max", files)
+
+    def expire_recordings(self, before_day: str) -> Erased:
+        """Delete the recordings of the days before this one (``2026-11-22``, UTC); keys stay."""
+        old = [path for path in self._recordings() if path.parent.name < before_day]
+        return self._drop("recordings_age", old)
 
     def finish_interrupted(self) -> Erased:
         """Carry on where a crash stopped an erasure of this chain."""
         begun: dict[str, dict[str, object]] = {}
         reader = LedgerReader(self._ledger.folder, None)
-        for one in reader.entries(chain=self._ledger.chain, containing=b'"ledger.eras'):
+        for one in reader.entries(chain=self._ledger.chain, containing=(b'"ledger.eras',)):
             erasure = str(one.entry.body.get("erasure"))
             if one.entry.kind == Kind.LEDGER_ERASING:
                 begun[erasure] = one.entry.body
@@ -103,6 +106,20 @@ class Eraser:
         self._ledger.append(Kind.LEDGER_ERASED, body, durable=True)
         return Erased(len(calls), keys, recordings)
 
+    def _drop(self, reason: str, paths: Sequence[Path]) -> Erased:
+        total = Erased()
+        for start in range(0, len(paths), _CALLS_AN_ENTRY):
+            files = [self._relative(path) for path in paths[start : start + _CALLS_AN_ENTRY]]
+            total += self._erase(reason, [], files)
+        return total
+
+    def _recordings(self) -> list[Path]:
+        return [path for path in sorted(self._ledger.recordings.glob("*/*")) if path.is_file()]
+
+    def _complete(self) -> list[Path]:
+        """Without those that are being written."""
+        return [path for path in self._recordings() if path.suffix != ".part"]
+
     def _keys_of(self, names: Sequence[str]) -> list[Path]:
         wanted = {file_name_of(name) for name in names}
         paths = sorted(self._ledger.keys.folder.glob("*/*.key")) if wanted else []
@@ -110,8 +127,7 @@ class Eraser:
 
     def _recordings_of(self, calls: Sequence[str]) -> list[str]:
         wanted = {file_name_of(call) for call in calls}
-        found = sorted(self._ledger.recordings.glob("*/*"))
-        return [self._relative(path) for path in found if path.name.partition(".")[0] in wanted]
+        return [self._relative(path) for path in self._recordings() if path.name.partition(".")[0] in wanted]
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._ledger.recordings).as_posix()
@@ -128,6 +144,8 @@ class Eraser:
                 folders.add(path.parent)
         for folder in folders:
             sync_folder(folder)
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # the day's folder goes with its last file
         return count
 
 

@@ -125,7 +125,9 @@ class KeyStore:
 
     def names_before(self, at_utc: str) -> list[str]:
         """Calls, and days of what belongs to no call, whose keys were made before then."""
-        return [key.name for key in self.all() if key.at_utc < at_utc]
+        days = [day for day in sorted(self.folder.glob("*")) if day.name <= at_utc[:10]]
+        keys = (_read(path) for day in days for path in sorted(day.glob("*.key")))
+        return [key.name for key in keys if key is not None and key.at_utc < at_utc]
 
     def all(self) -> Iterator[StoredKey]:
         """Every key, day by day."""

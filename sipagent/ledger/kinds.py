@@ -36,12 +36,16 @@ class Kind(StrEnum):
     CONSENT_ANNOUNCED = "consent.announced"  # text_sha256
     CONSENT_GIVEN = "consent.given"  # how: spoken or keyed; sealed: text or digits
     CONSENT_REFUSED = "consent.refused"  # how
+    CONSENT_WITHDRAWN = "consent.withdrawn"  # how, keeps; sealed: text or digits
     RECORDING_STARTED = "recording.started"  # file, format
     RECORDING_PAUSED = "recording.paused"  # reason
     RECORDING_RESUMED = "recording.resumed"
-    RECORDING_CLOSED = "recording.closed"  # file, sha256, bytes, duration_ms, encrypted
+    RECORDING_CLOSED = "recording.closed"  # file, sha256, bytes, duration_ms, encrypted, salvaged
     RECORDING_DROPPED = "recording.dropped"  # file, reason
     # the world
+    TRUNK_REGISTERED = "trunk.registered"  # trunk, expires_s
+    TRUNK_UNREGISTERED = "trunk.unregistered"  # trunk
+    TRUNK_FAILED = "trunk.registration_failed"  # trunk, sip_status, reason
     PEER_BANNED = "peer.banned"  # rule, for_s; sealed: address
     PEER_UNBANNED = "peer.unbanned"  # sealed: address
     CAMPAIGN_DECIDED = "campaign.decided"  # campaign, decision, rule; sealed: contact

@@ -44,6 +44,10 @@ class Ledger:
         self._anchor: Anchor | None = None
         self._anchor_problem: str | None = None
         self._head: Head | None = None
+        self.has_crashed = False
+        """Whoever had this chain open before did not close it."""
+        self.found_seq = 0
+        """The last entry that was there when it was opened."""
 
     def __repr__(self) -> str:
         return f"Ledger({self.folder}, {self.chain}, {self._writer!r})"
@@ -227,6 +231,7 @@ class Ledger:
             journal.resume(state.segment)
         self._writer = Writer(chain, journal, limits, on_state=on_state, on_head=self._signed)
         last_seq, open_calls = state.seq, list(state.open_calls)
+        self.has_crashed, self.found_seq = not found.is_clean, last_seq
         state.open_calls.clear()
         self._writer.start()
         try:

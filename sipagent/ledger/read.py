@@ -45,10 +45,12 @@ class LedgerReader:
         has_keys = (folder / "keys").is_dir() and (folder / "identity").is_dir()
         return cls(folder, KeyStore(folder / "keys", b"") if has_keys else None)
 
-    def entries(self, *, chain: str | None = None, containing: bytes | None = None) -> Iterator[ChainEntry]:
+    def entries(
+        self, *, chain: str | None = None, containing: tuple[bytes, ...] = ()
+    ) -> Iterator[ChainEntry]:
         """Entries of all chains by their time; lines that are no entries are passed over.
 
-        :param containing: only lines with these bytes in them.
+        :param containing: only lines with one of these in them.
         :raises LedgerError: a file cannot be read.
         """
         streams = [
@@ -61,7 +63,7 @@ class LedgerReader:
     def of_call(self, call_id: str) -> list[ChainEntry]:
         """A call's entries, in order."""
         needle = b'"call":' + canonical(call_id) + b","
-        return [one for one in self.entries(containing=needle) if one.entry.call_id == call_id]
+        return [one for one in self.entries(containing=(needle,)) if one.entry.call_id == call_id]
 
     def personal(self, one: ChainEntry) -> dict[str, object] | None:
         """The sealed fields; ``None``: there are none, or nobody has the key any more."""
@@ -88,13 +90,13 @@ class LedgerReader:
                 yield from entries
             time.sleep(pause_s)
 
-    def _chain(self, folder: Path, containing: bytes | None) -> Iterator[ChainEntry]:
+    def _chain(self, folder: Path, containing: tuple[bytes, ...]) -> Iterator[ChainEntry]:
         for number in segment_numbers(folder):
             path = segment_path(folder, number)
             try:
                 with path.open("rb", buffering=1 << 20) as file:
                     for line in file:
-                        if containing is None or containing in line:
+                        if not containing or any(needle in line for needle in containing):
                             yield from _entry_in(folder, line)
             except OSError as exc:
                 raise LedgerError(f"{path}: cannot be read: {exc.strerror}") from exc

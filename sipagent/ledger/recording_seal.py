@@ -8,6 +8,7 @@ nonce = chunk's number (8 bytes, big endian) | 0x00000001 for the last chunk, el
 A missing, changed or swapped chunk, or a cut end, is an error and never silence.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from hashlib import sha256
@@ -91,9 +92,10 @@ class SealedWriter:
         self.bytes_ += len(data)
 
 
-def unsealed(path: Path, secret: bytes) -> Iterator[bytes]:
+def unsealed(path: Path, secret: bytes, *, is_whole: bool = True) -> Iterator[bytes]:
     """The sound of a sealed recording, chunk by chunk.
 
+    :param is_whole: False: of one that was cut short, the whole chunks.
     :raises LedgerError: not such a file, another key, or not whole.
     """
     try:
@@ -111,6 +113,15 @@ def unsealed(path: Path, secret: bytes) -> Iterator[bytes]:
                     return
                 number, chunk = number + 1, following
     except InvalidTag:
+        if not is_whole:
+            yield from _if_not_last(cipher, number, chunk)
+            return
         raise LedgerError(f"{path}: chunk {number} was changed or cut, or this is not its key") from None
     except OSError as exc:
         raise LedgerError(f"{path}: cannot be read: {exc.strerror}") from exc
+
+
+def _if_not_last(cipher: AESGCM, number: int, chunk: bytes) -> Iterator[bytes]:
+    """The chunk, where it is whole and others were to follow."""
+    with contextlib.suppress(InvalidTag):
+        yield cipher.decrypt(_nonce(number, is_last=False), chunk, None)

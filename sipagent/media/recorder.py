@@ -161,6 +161,8 @@ class Recorder:
         self._is_stopping = threading.Event()
         self._blocks: queue.Queue[Stereo16] = queue.Queue(_QUEUED_BLOCKS)
         self._problem: str | None = None
+        self._discarded: str | None = None
+        """Why nothing may stay of it."""
         self._written_samples = 0
         self._result: RecordedFile | None = None
         self._thread = threading.Thread(target=self._run, name=f"record-{path.name}", daemon=True)
@@ -200,6 +202,28 @@ class Recorder:
         """Record what is said again."""
         self._is_paused = False
 
+    def end(self, back_ms: int) -> None:
+        """Record no more; of what was recorded the last ``back_ms`` go, ``HELD_MS`` at most."""
+        left = ms_to_samples(back_ms)
+        while self._held and left > 0:
+            sound = self._held.pop()
+            self._held_samples -= len(sound)
+            if len(sound) > left:
+                self._held.append(sound[:-left])
+                self._held_samples += len(sound) - left
+            left -= len(sound)
+        self._release(0)
+        self._is_stopping.set()
+
+    def discard(self, reason: str) -> None:
+        """Record no more, and delete what was recorded, also where it has ended before."""
+        self._held.clear()
+        self._held_samples = 0
+        self._discarded = reason
+        self._is_stopping.set()
+        if self._result is not None:
+            self._delete(self.path)
+
     def close(self, timeout_s: float = 10.0) -> RecordedFile:
         """End the recording and wait until the file is complete under its name."""
         if not self._is_stopping.is_set():
@@ -208,8 +232,9 @@ class Recorder:
         self._thread.join(timeout_s)
         if self._result is None:
             problem = f"not written within {timeout_s:g} s"
+            self.discard(problem)  # the ledger says that there is none: let there be none
             self._log.warning("recording.stuck", file=self.path.name, waited_s=timeout_s)
-            return RecordedFile(self.path, "", 0, samples_to_ms(self._written_samples), problem)
+            return self._nothing(problem)
         return self._result
 
     def _release(self, keep_samples: int) -> None:
@@ -247,7 +272,10 @@ class Recorder:
                 sink = self._open_sink(part)
                 self._write_all(open_encoder(self._format, sink))
                 digest = sink.close()
-                self._finish(part, digest, sink.bytes_)
+                if self._discarded is None:
+                    self._finish(part, digest, sink.bytes_)
+                if self._discarded is not None:  # before, or at this moment
+                    self._delete(part, self.path)
                 return
         except OSError as error:
             self._stop(f"{part}: cannot be written: {error.strerror or error}")
@@ -257,11 +285,23 @@ class Recorder:
         if sink is not None:
             sink.abandon()
             part.unlink(missing_ok=True)
-        self._result = RecordedFile(self.path, "", 0, samples_to_ms(self._written_samples), self._problem)
+        self._result = self._nothing(self._problem)
+
+    def _delete(self, *paths: Path) -> None:
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            self._log.error("recording.not_deleted", file=self.path.name, reason=str(error))
+            self._discarded = f"{self._discarded}; it could not be deleted: {error.strerror}"
+        self._result = self._nothing(self._discarded)
+
+    def _nothing(self, problem: str | None) -> RecordedFile:
+        return RecordedFile(self.path, "", 0, samples_to_ms(self._written_samples), problem)
 
     def _write_all(self, encoder: Encoder) -> None:
         unchecked = 0
-        while True:
+        while self._discarded is None:
             try:
                 sound = self._blocks.get(timeout=0.1)
             except queue.Empty:

@@ -12,6 +12,7 @@ import pjsua2 as pj
 from sipagent.config.schema import Config, HostPort, TrunkConfig
 from sipagent.errors import SipError
 from sipagent.sip.bridge_port import shorten_sip_timers, silence_library
+from sipagent.sip.guard import Guard
 from sipagent.units import FRAME_MS, SAMPLE_RATE_HZ
 
 _JITTER_BUFFER_MS = (20, 20, 120, 240)  # init, least prefetch, most prefetch, size
@@ -37,11 +38,12 @@ class _Library(pj.Endpoint):  # type: ignore[misc]  # pjsua2 has no type informa
         self._on_refused(prm.statusCode, prm.reason, prm.rdata.srcAddress)
 
 
-def open_endpoint(config: Config, on_refused: OnRefused) -> tuple[pj.Endpoint, int]:
+def open_endpoint(config: Config, on_refused: OnRefused, guard: Guard) -> tuple[pj.Endpoint, int]:
     """Start the library and its listeners on the calling thread, which becomes the SIP thread.
 
     :param on_refused: told of every INVITE that the library refuses before the program sees it (no codec in
         common, no place left). Must not raise.
+    :param guard: is put in before the first packet can come.
     :returns: the endpoint and the number of calls this build can hold.
     :raises SipError: a listener's address is in use or not ours.
     """
@@ -52,8 +54,11 @@ def open_endpoint(config: Config, on_refused: OnRefused) -> tuple[pj.Endpoint, i
         settings = _endpoint_config(config)
         library.libInit(settings)
         shorten_sip_timers(transaction_ms=_TRANSACTION_TIMEOUT_MS)
+        guard.install()
         _listen(library, pj.PJSIP_TRANSPORT_UDP, "udp", config.listen.udp)
         _listen(library, pj.PJSIP_TRANSPORT_TCP, "tcp", config.listen.tcp)
+        binds = {"udp": config.listen.udp, "tcp": config.listen.tcp}
+        guard.close_sockets({name: bind for name, bind in binds.items() if bind is not None})
         library.libStart()
         library.audDevManager().setNullDev()
         _choose_codecs(library, config)
@@ -69,6 +74,7 @@ def _endpoint_config(config: Config) -> pj.EpConfig:
     agent.threadCnt = 0
     agent.mainThreadOnly = True
     agent.userAgent = ""
+    agent.natTypeInSdp = 0  # a line that only this library writes
     settings.logConfig.level = settings.logConfig.consoleLevel = 0
     media.clockRate = media.sndClockRate = SAMPLE_RATE_HZ
     media.audioFramePtime = media.ptime = FRAME_MS

@@ -12,6 +12,7 @@ import pjsua2 as pj
 from sipagent.call.ports import DigitPressed, LineDown, LineUp, Mailbox, Rejection
 from sipagent.media.ring import AudioRings
 from sipagent.sip.bridge_port import BridgePort
+from sipagent.sip.rtp_quality import RtpTally
 from sipagent.units import monotonic_ms
 
 _OK, _DECLINED = 200, 603
@@ -46,6 +47,7 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         self.mailbox: Mailbox | None = None
         self.has_hung_up = False
         self._is_up = False
+        self._rtp = RtpTally()
 
     def __repr__(self) -> str:
         return f"Leg(port={self.port!r}, up={self._is_up}, hung_up={self.has_hung_up})"
@@ -57,7 +59,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
                 self._is_up = True
                 self._tell(LineUp(monotonic_ms()))
             elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
-                self._tell(LineDown(self._cause(info), info.lastStatusCode, monotonic_ms()))
+                cause, rtp = self._cause(info), self._rtp.quality()
+                self._tell(LineDown(cause, info.lastStatusCode, monotonic_ms(), rtp))
                 self._thread.leg_ended(self)
         except Exception as error:  # the library would print and forget it
             self._thread.count_callback_error("onCallState", error)
@@ -75,6 +78,18 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
                     self.port.connect(self.getAudioMedia(media.index))
         except Exception as error:
             self._thread.count_callback_error("onCallMediaState", error)
+
+    def onStreamDestroyed(self, prm: Any) -> None:
+        try:
+            self._rtp.add(self, prm.streamIdx)
+        except Exception as error:
+            self._thread.count_callback_error("onStreamDestroyed", error)
+
+    def onCallSdpCreated(self, prm: Any) -> None:
+        try:  # the name of the library tells scanners what to try
+            prm.sdp.wholeSdp = prm.sdp.wholeSdp.replace("s=pjmedia\r\n", "s=-\r\n", 1)
+        except Exception as error:
+            self._thread.count_callback_error("onCallSdpCreated", error)
 
     def onDtmfDigit(self, prm: Any) -> None:
         try:

@@ -15,11 +15,12 @@ import pjsua2 as pj
 import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
-from sipagent.config.schema import Config, trunk_for
+from sipagent.config.schema import Config
 from sipagent.errors import SipError
 from sipagent.sip import endpoint
 from sipagent.sip.account import Account
 from sipagent.sip.bridge_port import BridgePort, NativePort, make_port
+from sipagent.sip.guard import Guard
 from sipagent.sip.leg import Leg, SipLine
 from sipagent.sip.message import headers_of, identity_of, request_uri, user_of
 from sipagent.units import monotonic_ms
@@ -36,6 +37,7 @@ class SipUserAgent:
         self._config = config
         self._desk = desk
         self._log = log
+        self._guard = Guard(config, desk, log)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="sip")
         self._ready = threading.Event()
@@ -124,6 +126,8 @@ class SipUserAgent:
         """The library has answered an INVITE by itself. SIP thread."""
         rule = f"the library: {reason}" if reason else "the library"
         self._log.info("call.refused", status=status, rule=rule, pii_source=source)
+        stranger = Offer(call_id="", trunk="", dialled="", caller="", source=source)
+        self._desk.turned_away(stranger, Rejection(status, rule))
 
     def registration_changed(self, trunk: str, status: int, reason: str, expires_s: int) -> None:
         if status // 100 == 2 and expires_s > 0:
@@ -132,6 +136,7 @@ class SipUserAgent:
             self._log.info("trunk.unregistered", trunk=trunk)
         else:
             self._log.warning("trunk.registration_failed", trunk=trunk, status=status, reason=reason)
+        self._desk.registration_changed(trunk, status, reason, expires_s)
 
     # --- the thread ---
 
@@ -150,6 +155,7 @@ class SipUserAgent:
             self._run_commands()
             library.libHandleEvents(_EVENT_WAIT_MS)
             self.heartbeat_ms = monotonic_ms()
+            self._guard.tick(self.heartbeat_ms)
             for account in self._accounts:
                 account.tick(self.heartbeat_ms)
         self._shut()
@@ -166,7 +172,9 @@ class SipUserAgent:
                 self.count_callback_error("command", error)
 
     def _open(self) -> None:
-        self._endpoint, self.max_calls = endpoint.open_endpoint(self._config, self.library_refused)
+        self._endpoint, self.max_calls = endpoint.open_endpoint(
+            self._config, self.library_refused, self._guard
+        )
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)
@@ -224,7 +232,7 @@ class SipUserAgent:
     def _offer(self, leg: Leg, message: str, source: str) -> Mailbox | Rejection:
         """Give the leg a port and offer it; without a port, a trunk or a taker it is refused."""
         headers = headers_of(message)
-        trunk = trunk_for(self._config, source.rsplit(":", 1)[0])
+        trunk = self._guard.trunk_of(source, headers.get("call-id", ""))
         offer = Offer(
             call_id=headers.get("call-id", ""),
             trunk=trunk.name if trunk else "",

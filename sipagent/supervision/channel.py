@@ -14,7 +14,7 @@ from typing import Any
 from sipagent.config.schema import Config
 
 LARGEST_BYTES = 32 * 1024
-_MOST_FDS = 4
+_MOST_FDS = 8
 Message = dict[str, Any]
 
 

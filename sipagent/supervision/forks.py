@@ -30,17 +30,13 @@ class ForkServer:
         on_forked: OnForked,
         on_exited: OnExited,
         on_lost: Callable[[Channel], None],
-        pass_fds: Sequence[int] = (),
     ) -> None:
         """:param imports: modules to have ready.
         :param on_lost: it died, and nobody tells any more how its workers end; gets the channel that it had.
-            Begin another with ``start``.
-        :param pass_fds: descriptors that it, and so every worker, shall have under the same number.
-        """
+            Begin another with ``start``."""
         self._imports = list(imports)
         self._log = log
         self._on_forked, self._on_exited, self._on_lost = on_forked, on_exited, on_lost
-        self._pass_fds = tuple(pass_fds)
         self._process: subprocess.Popen[bytes] | None = None
         self._began_s = 0.0
         self._channel: Channel | None = None
@@ -65,7 +61,7 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "sipagent.supervision.fork_server", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), *self._pass_fds),
+                pass_fds=(theirs.fileno(),),
             )
         self._channel.send({"import": self._imports})
         return self._channel

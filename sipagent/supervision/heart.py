@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict
 
-import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from sipagent.supervision.channel import Channel
@@ -63,11 +62,6 @@ class Confidant:
             told["exception"] = _type_of(failure)
         self._channel.send({"log": {key: _short(value) for key, value in told.items()}})
         return event
-
-    def join_log(self) -> None:
-        """See what this process logs from now on. After ``logs.configure``."""
-        processors = structlog.get_config()["processors"]
-        structlog.configure(processors=[*processors[:3], self, *processors[3:]])
 
 
 def _type_of(failure: object) -> str:

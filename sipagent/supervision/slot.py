@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 
 from sipagent import __version__
+from sipagent.call.audit_server import ServerAudit
 from sipagent.config.schema import Config, for_worker
 from sipagent.ledger.clock import utc_text
 from sipagent.supervision.channel import Channel, config_bytes
 from sipagent.supervision.crashes import MOST_STACK_BYTES, Crash, CrashReports
-from sipagent.supervision.diary import Diary
 from sipagent.supervision.forks import ForkServer
 from sipagent.supervision.memory_file import content_of, memory_file
 from sipagent.supervision.policy import (
@@ -76,11 +76,13 @@ class Slot:
         *,
         forks: ForkServer,
         crashes: CrashReports,
-        diary: Diary,
+        audit: ServerAudit,
         log: structlog.stdlib.BoundLogger,
+        events_fd: int,
         entry: str = ENTRY,
     ) -> None:
-        """:param entry: what a process runs."""
+        """:param audit: on the supervisor's own chain. :param events_fd: the way of a process's events to the
+        metrics. :param entry: what a process runs."""
         self.index = index
         self.name = f"worker-{index + 1}"
         self.watch = Watch()
@@ -91,8 +93,8 @@ class Slot:
         self.stop_reason = ""
         self.last_crash: dict[str, Any] | None = None
         self._died_ms: int | None = None
-        self._forks, self._entry = forks, entry
-        self._crashes, self._diary = crashes, diary
+        self._forks, self._entry, self._events_fd = forks, entry, events_fd
+        self._crashes, self._audit = crashes, audit
         self._log = log.bind(worker=self.name)
 
     def __repr__(self) -> str:
@@ -129,7 +131,7 @@ class Slot:
         """The fork server has made the process."""
         if self.process is not None:
             self.process.pid = pid
-            self._diary.started(self.name, pid, self.watch.deaths)
+            self._audit.worker_started(self.name, pid, restarts=self.watch.deaths)
             self.feed(Launched(monotonic_ms()))
 
     def take(self) -> None:
@@ -169,7 +171,7 @@ class Slot:
         self.feed(Tick(now_ms))  # the next one first, the report behind it
         uptime_ms = now_ms - process.began_ms
         if (is_asked or phase is Phase.DRAINING) and status in (0, None):
-            self._diary.stopped(self.name, process.pid, uptime_ms // 1000)
+            self._audit.worker_stopped(self.name, process.pid, uptime_s=uptime_ms // 1000)
         else:
             self._report(process, cause, status, phase, uptime_ms, calls)
         process.channel.close()
@@ -215,7 +217,9 @@ class Slot:
         config = memory_file("config", config_bytes(for_worker(self.config, self.index)))
         self.process = Process(ours, stacks, monotonic_ms(), generation=self.generation)
         with theirs:
-            self._forks.fork(self.index, self._entry, self.name, [theirs.fileno(), stacks, config])
+            self._forks.fork(
+                self.index, self._entry, self.name, [theirs.fileno(), stacks, config, self._events_fd]
+            )
         os.close(config)
 
     def _kill(self) -> None:
@@ -301,7 +305,13 @@ class Slot:
             restart_in_ms=restart_in_ms,
             report=str(path) if path else None,
         )
-        self._diary.crashed(self.name, process.pid, cause, uptime_ms // 1000, restart_in_ms)
+        self._audit.worker_crashed(
+            self.name,
+            process.pid,
+            cause=cause,
+            uptime_s=uptime_ms // 1000,
+            restart_in_ms=restart_in_ms,
+        )
 
 
 def cause_of(status: int | None) -> str:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import structlog
 
+from sipagent.call.audit_server import ServerAudit
 from sipagent.config.schema import Config
 from sipagent.errors import ConfigError
+from sipagent.ledger import Ledger
 from sipagent.supervision.changes import Changes, compare
 from sipagent.supervision.channel import Channel
 from sipagent.supervision.control import ControlServer, Reply
 from sipagent.supervision.crashes import CrashReports
-from sipagent.supervision.diary import Diary
 from sipagent.supervision.forks import ForkServer
 from sipagent.supervision.notify import Notifier
 from sipagent.supervision.policy import Retry, Rules, StopAsked, Tick
@@ -54,19 +55,19 @@ class Supervisor:
         read_config: ReadConfig,
         crashes: CrashReports,
         control: Path,
-        diary: Diary,
+        ledger: Ledger | None,
         notifier: Notifier,
+        events_fd: int,
         entry: str = ENTRY,
-        pass_fds: Sequence[int] = (),
     ) -> None:
         """:param imports: modules that the fork server has ready. :param read_config: for a reload.
-        :param entry: ``module:function`` that a worker's process runs.
-        :param pass_fds: descriptors that every worker shall have under the same number.
+        :param ledger: open on a chain of the supervisor's own. :param events_fd: where the workers send the
+            events of their logs. :param entry: ``module:function`` that a worker's process runs.
         """
         self._config = config
         self._log = log
         self._read_config = read_config
-        self._crashes, self._diary, self._notifier = crashes, diary, notifier
+        self._crashes, self._ledger, self._notifier = crashes, ledger, notifier
         self._selector = selectors.DefaultSelector()
         self._control = ControlServer(control, self._selector, self._command)
         self._forks = ForkServer(
@@ -75,10 +76,18 @@ class Supervisor:
             on_forked=lambda number, pid: self._slots[number].forked(pid),
             on_exited=self._exited,
             on_lost=self._fork_server_lost,
-            pass_fds=pass_fds,
         )
+        audit = ServerAudit(ledger, log)
         self._slots = [
-            Slot(index, forks=self._forks, crashes=crashes, diary=diary, log=log, entry=entry)
+            Slot(
+                index,
+                forks=self._forks,
+                crashes=crashes,
+                audit=audit,
+                log=log,
+                events_fd=events_fd,
+                entry=entry,
+            )
             for index in range(config.workers)
         ]
         self._woken, self._waker = socket.socketpair()
@@ -192,7 +201,7 @@ class Supervisor:
                 "pid": os.getpid(),
                 "uptime_s": (now_ms - self._began_ms) // 1000,
                 "rss_mib": rss_mib(),
-                "ledger": self._diary.state(),
+                "ledger": "off" if self._ledger is None else self._ledger.state.problem or "writable",
             },
         )
         reason = why_not_ready(self._slots, is_stopping=bool(self._stop_reason))

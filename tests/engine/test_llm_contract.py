@@ -337,3 +337,18 @@ def test_closing_the_model_ends_what_runs(name: str) -> None:
     with pytest.raises(EngineError):
         model.open_conversation(PROMPT)
     conversation.close()
+
+
+def test_a_message_that_stops_half_way_is_told_from_a_whole_one(model: CountedLanguageModel) -> None:
+    conversation = model.open_conversation(PROMPT)
+    scores: list[float] = []
+    for text in ("What is your address?", "My telephone number is"):
+        history = [Message(Role.CALLER, text)]
+        list(
+            conversation.reply(
+                history, SamplingLimits(max_tokens=1), never_cancelled, on_end_scored=scores.append
+            )
+        )
+    whole, half = scores
+    assert 0 <= half < whole <= 1
+    conversation.close()

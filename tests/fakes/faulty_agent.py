@@ -58,16 +58,13 @@ def fill_memory() -> None:
 
 def main() -> int:
     """Be the parent."""
-    from sipagent import logs
     from sipagent.cli import serve
 
     os.environ["PYTHONPATH"] = f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"  # for the fork server
     parser = argparse.ArgumentParser()
     serve.register(parser.add_subparsers())
     args = parser.parse_args(["serve", *sys.argv[1:]])
-    config = serve.configured(args)
-    logs.configure(format_="json", level=config.logging.level, shows_pii=True)
-    return serve.supervise(args, config, logs.get_log().bind(instance=config.instance), entry=ENTRY)
+    return serve.supervise(args, serve.configured(args), entry=ENTRY)
 
 
 if __name__ == "__main__":

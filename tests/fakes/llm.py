@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sipagent.brain.context import fit_window
 from sipagent.brain.llm import LlmCounters
-from sipagent.brain.types import Message, Role, SamplingLimits
+from sipagent.brain.types import EndScored, Message, Role, SamplingLimits
 from sipagent.errors import CapacityError, EngineError, JobCancelled
 from sipagent.speech.types import Cancelled
 from sipagent.units import monotonic_ms
@@ -105,12 +105,20 @@ class FakeConversation:
             self._read(self._window([*history, Message(Role.CALLER, caller_text)]))
 
     def reply(
-        self, history: Sequence[Message], limits: SamplingLimits, cancelled: Cancelled, *, priority: int = 0
+        self,
+        history: Sequence[Message],
+        limits: SamplingLimits,
+        cancelled: Cancelled,
+        *,
+        priority: int = 0,
+        on_end_scored: EndScored | None = None,
     ) -> Generator[str, None, None]:
         if self._is_closed:
             raise EngineError("llm: the conversation is closed")
         self._job_id += 1
         stream = self._pieces(history, limits, cancelled)
+        if on_end_scored is not None:
+            on_end_scored(0.0 if history[-1].text.endswith((" and", " to", " is")) else 1.0)
         next(stream)
         return stream
 

@@ -18,7 +18,7 @@ from sipagent.errors import PacketError
 from sipagent.lab.impairments import Impairments
 from sipagent.lab.rtp_line import RtpLine, prepare_line
 from sipagent.lab.sdp import describe, parse_audio
-from sipagent.lab.sip_message import build_message, build_response, parse_message
+from sipagent.sip.wire_message import build_message, build_response, parse_message
 from sipagent.units import SAMPLE_RATE_HZ, Pcm16
 
 CODECS = ("PCMU", "PCMA")

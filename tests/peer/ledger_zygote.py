@@ -1,7 +1,8 @@
 """Starts ledger writers and kills them: ``ledger_zygote.py DIR ROUNDS SEED`` prints what they acknowledged.
 
-One process pays for the imports; each writer is forked from it, so that 200 of them fit into seconds. Every
-line of output is ``round seq sha256`` of an entry of which ``append(durable=True)`` has returned.
+Each is killed while its four calls write; after every fifth round another one is killed while it opens. One
+process pays for the imports; each writer is forked from it, so that 200 of them fit into seconds. Every line
+of output is ``round seq sha256`` of an entry of which ``append(durable=True)`` has returned.
 """
 
 import contextlib
@@ -39,9 +40,10 @@ def write_calls(folder: Path, acknowledged: int, round_number: int) -> None:
     time.sleep(30)
 
 
-def run_round(folder: Path, round_number: int, lives_s: float) -> bytes:
-    """Fork a writer, let it live for a while, kill it.
+def run_round(folder: Path, round_number: int, lives_s: float, *, is_opening: bool = False) -> bytes:
+    """Fork a writer, let it live for a while after its first acknowledgement, kill it.
 
+    :param is_opening: for a while after its birth.
     :returns: what it acknowledged.
     """
     reading, writing = os.pipe()
@@ -53,10 +55,11 @@ def run_round(folder: Path, round_number: int, lives_s: float) -> bytes:
         finally:
             os._exit(1)
     os.close(writing)
+    acknowledged = b"" if is_opening else os.read(reading, 65536)
     killer = threading.Timer(lives_s, os.kill, (pid, signal.SIGKILL))
     killer.start()
     with open(reading, "rb") as pipe:
-        acknowledged = pipe.read()
+        acknowledged += pipe.read()
     killer.join()
     with contextlib.suppress(ChildProcessError):
         _, status = os.waitpid(pid, 0)
@@ -71,7 +74,10 @@ def main() -> None:
     folder, rounds, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     moments = random.Random(seed)
     for round_number in range(rounds):
-        sys.stdout.buffer.write(run_round(folder, round_number, moments.uniform(0.01, 0.16)))
+        sys.stdout.buffer.write(run_round(folder, round_number, moments.uniform(0, 0.15)))
+        if round_number % 5 == 4:
+            opened = run_round(folder, rounds + round_number, moments.uniform(0, 0.05), is_opening=True)
+            sys.stdout.buffer.write(opened)
     sys.stdout.flush()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sipagent.errors import PacketError
 from sipagent.lab.sdp import describe
-from sipagent.lab.sip_message import (
+from sipagent.sip.wire_message import (
     SipMessage,
     build_message,
     build_response,

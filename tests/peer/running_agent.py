@@ -83,6 +83,7 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
     config["llm"]["model"] = "smollm2-135m-instruct"
     config["limits"] = {"calls_per_second": 20}
     config["supervision"] = {"drain_s": 0, "control": str(folder / "control.sock")}
+    config["console"] = {"bind": f"{LOOPBACK}:0"}
     config["models_dir"] = str(ROOT / "models")
     config["personas"]["receptionist"]["prompt_file"] = str(ROOT / "prompts" / "receptionist.md")
     for path, value in (changes or {}).items():

@@ -102,10 +102,13 @@ class Baresip:
 
 
 @contextmanager
-def baresip(folder: Path, uri: str, *, codec: str, rate_hz: int, speech: Pcm16) -> Iterator[Baresip]:
+def baresip(
+    folder: Path, uri: str, *, codec: str, rate_hz: int, speech: Pcm16, login: str = "auth_user=nobody"
+) -> Iterator[Baresip]:
     """Call the agent with baresip and speak from the moment it answers.
 
     :param codec: as baresip names it: ``PCMU/8000/1``. :param speech: 16 kHz, long enough for the call.
+    :param login: ``auth_user=…;auth_pass=…`` of the account.
     """
     path = program("baresip", "baresip-core")
     config, recordings, microphone = folder / "baresip", folder / "recordings", folder / "microphone.wav"
@@ -119,7 +122,7 @@ def baresip(folder: Path, uri: str, *, codec: str, rate_hz: int, speech: Pcm16) 
         "rtp_last": first + 7,
         "rate_hz": rate_hz,
     }
-    names |= {"microphone": microphone, "recordings": recordings, "codec": codec}
+    names |= {"microphone": microphone, "recordings": recordings, "codec": codec, "login": login}
     for template in (HERE / "baresip").iterdir():
         (config / template.name).write_text(Template(template.read_text()).substitute(names))
     (config / "contacts").touch()

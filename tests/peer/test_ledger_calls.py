@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 
 from sipagent.lab.softphone import Softphone
-from sipagent.ledger import Kind, LedgerReader
-from sipagent.media.wav import read_wav
-from sipagent.units import monotonic_ms
-from tests.peer.running_agent import CLIPS, RunningAgent, running_agent, write_config
+from sipagent.ledger import Kind, LedgerReader, parse_head
+from tests.fakes.ledger import write_sample
+from tests.peer.running_agent import RunningAgent, running_agent, write_config
+from tests.peer.spoken_call import greeted, talk
 
 pytestmark = pytest.mark.peer
 
-LONG_MS = 60_000
 ONE_NUMBER = {"numbers": [{"match": "receptionist", "persona": "receptionist"}]}
 
 
@@ -32,30 +31,6 @@ def sipagent(*words: str | Path) -> subprocess.CompletedProcess[str]:
 def in_ledger(folder: Path, command: str, *words: str) -> subprocess.CompletedProcess[str]:
     """``sipagent ledger`` with the configuration of the agent in ``folder``."""
     return sipagent("ledger", command, "-c", folder / "sip.yaml", *words)
-
-
-def talk(agent: RunningAgent, clip: str = "hours-hibari-1.0.wav") -> str:
-    """Call, be greeted, ask, be answered, hang up; the call's id."""
-    start = len(agent.drain())
-    with Softphone() as phone:
-        greeted(phone, agent)
-        spans = len(phone.spans())
-        phone.say(read_wav(CLIPS / clip))
-        assert phone.run(until=lambda: len(phone.spans()) > spans, timeout_ms=LONG_MS)
-        phone.hang_up()
-        assert phone.run(until=lambda: phone.is_over, timeout_ms=5000)
-    return str(agent.wait_for("call.ended", after=start).facts["call_id"])
-
-
-def greeted(phone: Softphone, agent: RunningAgent) -> None:
-    def is_over() -> bool:
-        spans = phone.line.spans
-        last_ms = spans.finished[-1].end_ms if spans.finished else monotonic_ms()
-        return spans.speaking_since_ms is None and monotonic_ms() - last_ms > 800
-
-    phone.call(agent.uri())
-    assert phone.run(until=lambda: phone.is_up, timeout_ms=LONG_MS), phone.result
-    assert phone.run(until=is_over, timeout_ms=LONG_MS)
 
 
 def bodies(folder: Path, kind: Kind) -> list[dict[str, object]]:
@@ -76,7 +51,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def audited(folder: Path) -> Iterator[RunningAgent]:
-    with running_agent(folder, ONE_NUMBER) as started:
+    keep = f"sh -c 'cat >> {folder}/kept-heads'"
+    with running_agent(folder, ONE_NUMBER | {"ledger.anchor.command": keep}) as started:
         yield started
 
 
@@ -101,6 +77,25 @@ def test_a_call_is_there_with_every_word_and_verifies(audited: RunningAgent, fol
     ended = entries[-1].entry.body
     assert (ended["outcome"], ended["cause"], ended["sip_status"]) == ("conversation", "caller hung up", 200)
     assert heard.encode() not in b"".join(p.read_bytes() for p in (folder / "ledger/chains").rglob("*.jsonl"))
+
+
+def test_heads_that_were_handed_on_show_a_cut_that_the_folder_does_not(
+    audited: RunningAgent, folder: Path, tmp_path: Path
+) -> None:
+    before = len((folder / "kept-heads").read_text().splitlines())
+    shutil.copytree(folder / "ledger", tmp_path / "earlier")
+    talk(audited)
+    deadline = time.monotonic() + 10
+    while len(kept := (folder / "kept-heads").read_text().splitlines()) <= before:
+        assert time.monotonic() < deadline, "the end of a call is a head"
+        time.sleep(0.05)
+    heads = f"@{folder}/kept-heads"
+    verified = in_ledger(folder, "verify", "--head", heads)
+    assert verified.returncode == 0, verified.stdout
+    assert parse_head(kept[-1]).is_genuine
+    copy = str(tmp_path / "earlier")
+    assert "cut_tail" not in in_ledger(folder, "verify", "--from", copy).stdout
+    assert "FOUND cut_tail" in in_ledger(folder, "verify", "--from", copy, "--head", heads).stdout
 
 
 def test_what_the_server_runs_on_is_there(audited: RunningAgent, folder: Path) -> None:
@@ -145,11 +140,16 @@ def test_a_second_server_on_the_same_ledger_does_not_start(
 
 
 def test_a_killed_server_names_the_call_that_it_lost_and_a_flipped_byte_is_found(tmp_path: Path) -> None:
-    with running_agent(tmp_path) as agent, Softphone() as phone:
+    write_sample(tmp_path / "ledger")
+    changes = {"recording.enabled": True, "ledger.keep_days": 30}
+    with running_agent(tmp_path, changes) as agent, Softphone() as phone:
+        forgot = agent.wait_for("ledger.forgot").facts
+        assert (forgot["keys"], forgot["recordings"]) == (5, 3), "what is older goes by itself"
         greeted(phone, agent)
         call_id = agent.wait_for("call.started").facts["call_id"]
         os.kill(agent.worker_pid, signal.SIGKILL)
-        agent.wait_for("worker.restarted")
+        lost = agent.wait_for("recording.dropped").facts
+        assert (lost["call_id"], "cut short by a crash" in lost["reason"]) == (call_id, True)
         assert [body["open_calls"] for body in bodies(tmp_path, Kind.SERVER_CRASHED)] == [[call_id]]
         assert agent.child.pid is not None
         os.kill(agent.child.pid, signal.SIGTERM)

@@ -1,18 +1,26 @@
 """``sipagent ledger``: from the command line, and what forgetting leaves."""
 
 import argparse
+import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from sipagent.call.tape import SealedFile
 from sipagent.cli import ledger as command
+from sipagent.cli.main import main
+from sipagent.config.recording import RecordingFormat
 from sipagent.errors import ConfigError, LedgerError
-from sipagent.ledger import Eraser, Kind, Ledger, LedgerReader, verify
+from sipagent.ledger import SUFFIX, Eraser, Kind, Ledger, LedgerReader, verify
 from sipagent.ledger.files import destroy
 from sipagent.ledger.keystore import KeyStore
+from sipagent.media.recorder_formats import open_encoder, suffix_of
 from tests.fakes.ledger import CALLER, QUIET, write_call, write_sample
 from tests.fakes.ledger_edits import EDITS
 from tests.peer.running_agent import write_config
@@ -180,13 +188,72 @@ def test_retention_forgets_by_age(run: Run, folder: Path) -> None:
 
 def test_recordings_keep_within_their_limit_oldest_first(folder: Path) -> None:
     with Ledger.open(folder, "test", chain="admin") as ledger:
-        sizes = {path: path.stat().st_size for path in sorted(ledger.recordings.glob("*/*"))}
+        sizes = {path: path.stat().st_size for path in sorted(ledger.recordings.glob("*/*"), reverse=True)}
+        for age, path in enumerate(sizes):
+            os.utime(path, (age, age))
         done = Eraser(ledger).trim_recordings(sum(sizes.values()) - 1)
     assert done.recordings == 1
     assert not next(iter(sizes)).exists()
     report = verify(folder)
     assert report.findings == ()
     assert report.recordings_checked == 2
+
+
+def test_without_a_number_of_days_the_configuration_has_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_config(tmp_path, {"ledger": {"dir": str(folder), "keep_days": 30}})
+    parser = argparse.ArgumentParser()
+    command.register(parser.add_subparsers())
+    args = parser.parse_args(["ledger", "retain", "-c", str(config), "--dry-run"])
+    assert args.run(args) == 0
+    assert "call-1" in capsys.readouterr().out.split()
+
+
+def test_recordings_may_go_before_the_words(run: Run, folder: Path) -> None:
+    assert run("retain", "--recordings-days", "30")[0] == 0
+    assert not [path for path in (folder / "recordings").rglob("*") if path.is_file()]
+    assert "toothache" in run("show", "call-1")[1]
+    assert verify(folder).is_good
+    with pytest.raises(LedgerError, match="--recordings-days"):
+        run("retain", "--recordings-days", "0")
+
+
+@pytest.mark.parametrize("format_", ["wav", "g711", "flac"])
+def test_a_sealed_recording_is_exported_for_any_player(
+    run: Run, folder: Path, tmp_path: Path, format_: RecordingFormat
+) -> None:
+    sound = (np.random.default_rng(5).standard_normal((16_000 * 5, 2)) * 900).astype(np.int16)
+    with Ledger.open(folder, "test", limits=QUIET) as ledger:
+        call = ledger.call("call-9")
+        call.append(Kind.CALL_STARTED, {}, durable=True)
+        path = call.recording_path(suffix_of(format_) + SUFFIX)
+        sealed = SealedFile(path, call.secret)
+        encoder = open_encoder(format_, sealed)
+        encoder.push(sound)
+        encoder.finish()
+        body = {"file": ledger.recording_name(path), "sha256": sealed.close(), "bytes": sealed.bytes_}
+        call.append(Kind.RECORDING_CLOSED, body)
+        call.end({})
+    out = tmp_path / "out"
+    assert run("export", "call-9", "--format", "recording", "-o", str(out))[0] == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+    heard, rate_hz = soundfile.read(io.BytesIO(out.read_bytes()), dtype="int16")
+    assert heard.shape == (5 * rate_hz, 2)
+    assert format_ == "g711" or np.array_equal(heard, sound)
+    assert run("export", "call-9", "--format", "recording")[0] == 2
+    assert run("export", "--format", "recording", "-o", str(out))[0] == 2
+    with pytest.raises(LedgerError, match="was not recorded"):
+        run("export", "call-4", "--format", "recording", "-o", str(out))
+    changed = bytearray(path.read_bytes())
+    changed[-1] ^= 1
+    path.write_bytes(changed)
+    with pytest.raises(LedgerError, match="changed"):
+        run("export", "call-9", "--format", "recording", "-o", str(tmp_path / "changed"))
+    assert not (tmp_path / "changed").exists()
+    run("forget", "--call", "call-9")
+    with pytest.raises(LedgerError, match="was deleted"):
+        run("export", "call-9", "--format", "recording", "-o", str(tmp_path / "changed"))
 
 
 def test_an_erasure_that_was_cut_short_is_seen_and_finished(
@@ -229,3 +296,30 @@ def test_the_store_of_keys_forgets_for_good(folder: Path) -> None:
         Eraser(ledger).forget(["call-1"], reason="test")
     assert keys.find("call-1") == []
     assert len(list(folder.glob("keys/*/*.key"))) == 4
+
+
+def test_the_benchmark_prints_what_an_entry_costs_and_how_fast_a_ledger_is_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "bench",
+        "ledger",
+        "--appends",
+        "60",
+        "--calls",
+        "2",
+        "--verify-mib",
+        "2",
+        "--out",
+        str(tmp_path),
+    ]
+    assert main([*words, "--json"]) in (0, 1)  # slow machines are no fault
+    told = json.loads(capsys.readouterr().out)
+    assert 0 < told["append_p50_us"] <= told["append_p99_us"]
+    assert 0 < told["durable_p50_us"] <= told["durable_p99_us"]
+    assert told["verify"]["is_good"]
+    assert told["verify"]["mib"] >= 2
+    assert told["verify"]["calls"] > 50
+    main(words)
+    assert "append, no fsync  p50" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())

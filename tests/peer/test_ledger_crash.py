@@ -17,7 +17,8 @@ from tests.fakes.ledger import QUIET, ManualClock, write_call
 
 pytestmark = pytest.mark.peer
 
-KILLS = 200
+KILLS = int(os.environ.get("SIPAGENT_TEST_KILLS", "60"))
+"""Writers that are killed while their calls write."""
 ZYGOTE = Path(__file__).with_name("ledger_zygote.py")
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +70,7 @@ def test_kill_at_random_moments_loses_nothing_that_was_acknowledged(tmp_path: Pa
     report = verify(folder)
     assert report.findings == ()
     found = kinds(folder)
-    assert KILLS * 0.5 < found.count("server.crashed") <= KILLS
+    assert KILLS <= found.count("server.crashed") <= KILLS * 1.2
     torn = list((folder / "chains" / "main").glob("*.torn-*"))
     assert found.count("tail.set_aside") == len(torn)
 

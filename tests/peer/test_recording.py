@@ -106,12 +106,17 @@ def test_only_a_yes_records_and_forgetting_the_key_would_hide_it(tmp_path: Path)
     changes = {"recording.enabled": True, "personas.receptionist.recording": "spoken"}
     with running_agent(tmp_path, changes) as agent:
         call(agent, digits="2")
+        call(agent, digits="12")
         call(agent, yes_clip="yes-hibari-1.0.wav")
     ledger = tmp_path / "ledger"
     assert [body["how"] for body in entries(ledger, Kind.CONSENT_REFUSED)] == ["keyed"]
-    assert [body["how"] for body in entries(ledger, Kind.CONSENT_GIVEN)] == ["spoken"]
+    assert [body["how"] for body in entries(ledger, Kind.CONSENT_GIVEN)] == ["keyed", "spoken"]
+    withdrawn = [(body["how"], body["keeps"]) for body in entries(ledger, Kind.CONSENT_WITHDRAWN)]
+    assert withdrawn == [("keyed", False)]
+    assert [body["reason"] for body in entries(ledger, Kind.RECORDING_DROPPED)] == ["consent was withdrawn"]
     (closed,) = entries(ledger, Kind.RECORDING_CLOSED)
     path = ledger / "recordings" / str(closed["file"])
+    assert [found for found in (ledger / "recordings").rglob("*") if found.is_file()] == [path]
     assert path.name.endswith(".wav.sealed")
     assert closed["sha256"] == sha256(path.read_bytes()).hexdigest()
     assert b"RIFF" not in path.read_bytes()[:4096]

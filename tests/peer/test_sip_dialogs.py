@@ -13,8 +13,8 @@ from sipagent.bench.wer import word_error_rate
 from sipagent.lab.impairments import Impairments
 from sipagent.lab.rtp_line import RtpLine, prepare_line
 from sipagent.lab.sdp import describe, parse_audio
-from sipagent.lab.sip_message import SipMessage
 from sipagent.media.wav import read_wav
+from sipagent.sip.wire_message import SipMessage
 from tests.peer.raw_caller import RawCaller, call_ended
 from tests.peer.running_agent import CLIPS, RunningAgent, clip_text
 from tests.peer.sip_programs import sipp
@@ -118,7 +118,7 @@ def test_late_offer_is_answered_with_an_offer(talking: TalkingCaller) -> None:
 @pytest.mark.parametrize("transport", ["u1", "t1"])
 def test_sipp_calls_and_hangs_up(agent: RunningAgent, transport: str) -> None:
     start = len(agent.drain())
-    with sipp("call", agent.port, transport=transport) as caller:
+    with sipp("call", agent.port, "-d", "1000", transport=transport) as caller:
         caller.succeed()
     agent.wait_for("call.connected", after=start)
     assert agent.wait_for("call.ended", after=start).facts["cause"] == "caller hung up"

@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from sipagent.call.audit import CallAudit
+from sipagent.call.audit_server import ServerAudit
 from sipagent.call.desk import Desk
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Line, LineDown, Offer, Rejection
@@ -198,9 +199,101 @@ def test_a_stranger_is_entered_by_address_alone() -> None:
     assert (kind, body["sip_status"], sealed) == (Kind.CALL_REFUSED, 403, {"source": "203.0.113.5:5060"})
 
 
+def test_a_trunk_is_entered_when_it_changes_and_not_with_every_refresh() -> None:
+    book = FakeBook()
+    front = desk(book)
+    for status, expires_s in (
+        (401, 0),
+        (401, 0),
+        (403, 0),
+        (200, 300),
+        (200, 300),
+        (408, 0),
+        (200, 300),
+        (200, 0),
+    ):
+        front.registration_changed("office", status, "why", expires_s)
+    front.registration_changed("branch", 200, "OK", 60)
+    assert [(kind.value, body.get("sip_status")) for kind, body, _ in book.entries] == [
+        ("trunk.registration_failed", 401),
+        ("trunk.registration_failed", 403),
+        ("trunk.registered", None),
+        ("trunk.registration_failed", 408),
+        ("trunk.registered", None),
+        ("trunk.unregistered", None),
+        ("trunk.registered", None),
+    ]
+
+
+def test_what_belongs_to_no_call_is_entered_and_what_is_personal_is_sealed(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path, "maple-street", chain="supervisor") as ledger:
+        audit = ServerAudit(ledger, LOG)
+        audit.banned("192.0.2.7", rule="scanner", for_s=600)
+        audit.unbanned("192.0.2.7")
+        audit.campaign_decided("recall", "skip", rule="do not call", contact="+15550100123")
+        audit.worker_started("worker-1", 41)
+        audit.worker_crashed("worker-1", 41, cause="SIGSEGV", uptime_s=7, restart_in_ms=250)
+        audit.worker_started("worker-1", 42, restarts=1)
+        audit.worker_stopped("worker-1", 42, uptime_s=9)
+    reader = LedgerReader.open(tmp_path)
+    found = [
+        one for one in reader.entries() if one.entry.kind.partition(".")[0] in ("peer", "campaign", "worker")
+    ]
+    assert [one.entry.kind for one in found] == [
+        "peer.banned",
+        "peer.unbanned",
+        "campaign.decided",
+        "worker.started",
+        "worker.crashed",
+        "worker.started",
+        "worker.stopped",
+    ]
+    assert [reader.personal(one) for one in found[:3]] == [
+        {"address": "192.0.2.7"},
+        {"address": "192.0.2.7"},
+        {"contact": "+15550100123"},
+    ]
+    assert found[4].entry.body["restart_in_ms"] == 250
+    assert b"5550100123" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*.jsonl"))
+    ServerAudit(ledger, LOG).banned("192.0.2.8", rule="closed by now", for_s=1)
+    ServerAudit(None, LOG).worker_started("worker-1", 1)
+
+
+def test_a_call_of_our_own_with_tools_and_a_transfer(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path, "maple-street") as ledger:
+        audit = CallAudit(ledger.call("c1", ["+15550100123"]), LOG)
+        to = {"dialled": "+15550100123", "caller": "+15550100100"}
+        assert audit.begin_out(trunk="office", persona=PERSONA, campaign="recall", attempt=2, **to) is None
+        audit.tool_called("book", "t1", {"name": "Joe"})
+        audit.tool_returned("book", "t1", {"at": "Friday"}, ok=True, took_ms=12)
+        audit.transfer_started("blind", "sip:front@maple.example")
+        audit.transfer_ended(ok=False, sip_status=486)
+        audit.end({"outcome": "conversation"})
+    reader = LedgerReader.open(tmp_path)
+    entries = reader.of_call("c1")
+    assert entries[0].entry.body["direction"] == "out"
+    assert (entries[0].entry.body["campaign"], entries[0].entry.body["attempt"]) == ("recall", 2)
+    assert [reader.personal(one) for one in entries[:5]] == [
+        to,
+        {"arguments": {"name": "Joe"}},
+        {"result": {"at": "Friday"}},
+        {"target": "sip:front@maple.example"},
+        None,
+    ]
+    assert reader.of_call("c1")[4].entry.body == {"ok": False, "sip_status": 486}
+    assert ledger.keys.names_of("+1 555 010 0123") == ["c1"], "who was called is found and forgotten alike"
+
+
+def test_a_call_of_our_own_is_not_made_where_its_start_cannot_be_written() -> None:
+    trail = FakeTrail(LedgerUnavailable("disk full"))
+    audit = CallAudit(trail, LOG)
+    assert audit.begin_out(trunk="office", persona=PERSONA, dialled="1", caller="2") == "disk full"
+    assert kinds(trail) == [Kind.CALL_STARTED, Kind.CALL_REFUSED]
+
+
 def test_a_flood_is_counted_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     now_ms = 5000
-    monkeypatch.setattr("sipagent.call.audit.monotonic_ms", lambda: now_ms)
+    monkeypatch.setattr("sipagent.call.audit_server.monotonic_ms", lambda: now_ms)
     book = FakeBook()
     front = desk(book)
     for _ in range(100):

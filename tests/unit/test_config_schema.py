@@ -90,7 +90,7 @@ def test_documented_defaults_are_the_real_ones() -> None:
 
 
 def test_every_key_has_a_docstring_and_every_number_a_unit() -> None:
-    bare = {"temperature", "threads", "max_calls", "calls_per_second", "sure", "doubt", "latest"}
+    bare = {"temperature", "threads", "max_calls", "calls_per_second", "sure", "doubt", "latest", "failures"}
     bare |= {"workers", "crash_reports"}
     for key, cls in sections():
         for name, (annotation, has_docstring) in fields_in_source(cls).items():

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("call",),
     ("campaigns",),
     ("sip",),
-    ("web", "supervision"),
+    ("web", "supervision", "egress"),
     ("app", "audit", "worker_process", "cli", "lab", "bench", "logs", "__main__"),
 )
 """A package may import from its own layer and from those above it, not from below."""

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from sipagent.bench.speech_set import speech_lines
 from sipagent.bench.stats import Distribution
 from sipagent.bench.turns import plan_rounds
+from sipagent.call.stages import STAGE_NAMES, STAGE_STAMPS, stages_of
 from sipagent.errors import ConfigError
 from sipagent.lab.child import ChildEvent
 from sipagent.lab.conversation import Conversation, Party, Utterance, join
 from sipagent.lab.impairments import Impairments
 from sipagent.lab.plan import PlannedLine
 from sipagent.lab.scenario import ExpectConfig, LineConfig
-from sipagent.lab.stages import STAGE_NAMES, STAGE_STAMPS, stages_of
 from sipagent.lab.timeline import ROW_S, draw_timeline, split_rows
 from sipagent.lab.transcript import unmet_expectations, write_transcript
 from sipagent.media.wav import write_wav

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sipagent.errors import PacketError
 from sipagent.lab.sdp import describe, mirrored, parse_audio
 from sipagent.lab.sip_leg import EndedBy, LegState, SipLeg
-from sipagent.lab.sip_message import (
+from sipagent.lab.sip_retransmit import GIVE_UP_MS, T1_MS, T2_MS, Retransmitter
+from sipagent.sip.wire_message import (
     SipMessage,
     SipUri,
     build_message,
@@ -18,7 +19,6 @@ from sipagent.lab.sip_message import (
     parse_message,
     split_routes,
 )
-from sipagent.lab.sip_retransmit import GIVE_UP_MS, T1_MS, T2_MS, Retransmitter
 
 pytestmark = pytest.mark.unit
 

@@ -142,6 +142,24 @@ def test_what_may_still_be_taken_back_never_reaches_the_disk(tmp_path: Path) -> 
     assert len(b"".join(written)) > len(secret) * 4
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_what_is_discarded_is_deleted_while_it_is_written_and_after(
+    tmp_path: Path, format_: RecordingFormat
+) -> None:
+    for has_ended in (False, True):
+        recorder = record(tmp_path, format_)
+        for _ in range(9):
+            feed(recorder)
+        if has_ended:
+            recorder.end(0)
+            assert recorder.close().is_kept
+        recorder.discard("taken back")
+        feed(recorder)
+        done = recorder.close()
+        assert (done.is_kept, done.problem) == (False, "taken back")
+        assert not list(tmp_path.iterdir())
+
+
 def test_agent_that_has_said_nothing_is_silent(tmp_path: Path) -> None:
     recorder = record(tmp_path)
     feed(recorder, agent=np.zeros(0, dtype=np.int16))
@@ -213,3 +231,19 @@ def test_a_disk_that_does_not_keep_up_ends_the_recording_not_the_call(
     assert done.is_kept, "what was recorded until then is whole"
     assert len(read_wav_channels(done.path)[0][0]) == ms_to_samples(done.duration_ms)
     assert 0 < done.duration_ms < 14 * 3000
+
+
+def test_a_recording_that_is_told_to_be_lost_does_not_turn_up_later(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    class Stuck(PlainFile):
+        def close(self) -> str:
+            assert gate.wait(30)
+            return super().close()
+
+    recorder = record(tmp_path, open_sink=Stuck)
+    feed(recorder)
+    assert recorder.close(0.1).problem == "not written within 0.1 s"
+    gate.set()
+    recorder.close()
+    assert not list(tmp_path.iterdir())

@@ -38,7 +38,8 @@ RULES = Rules(hang_ms=1000, drain_ms=30_000)
 
 def run(*events: Event, rules: Rules = RULES, watch: Watch | None = None) -> tuple[Watch, list[object]]:
     """The state after the events, and every action on the way."""
-    watch, done = watch or Watch(), []
+    watch = watch or Watch()
+    done: list[object] = []
     for event in events:
         watch, actions = step(watch, event, rules)
         done += actions

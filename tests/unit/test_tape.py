@@ -120,6 +120,81 @@ def test_silence_and_keys_open_the_call_anew(tmp_path: Path) -> None:
     assert len(read_wav_channels(clear)[0][0]) == ms_to_samples(2000)
 
 
+def granted(folder: Path, mode: ConsentMode = "spoken") -> Taping:
+    """Asked, said yes, was thanked."""
+    call = Taping(folder, mode)
+    call.tape.agent_ended(call.tape.opening, 4000)
+    if mode == "spoken":
+        call.tape.said("yes", 5000)
+        call.tape.agent_ended(call.tape.opening, 6000)
+    return call
+
+
+def test_a_yes_that_is_taken_back_in_the_same_breath_leaves_no_sound(tmp_path: Path) -> None:
+    call = Taping(tmp_path, "spoken")
+    call.tape.agent_ended(call.tape.opening, 4000)
+    call.tape.said("yes", 5000)
+    call.hear(25)
+    assert call.tape.reply_to("yes no wait") == f"All right, this call is not recorded. {HELLO}"
+    call.tape.said("yes no wait", 6000)
+    call.hear(3)
+    call.tape.close()
+    assert call.kinds[2:] == ["recording.started", "consent.withdrawn", "recording.dropped"]
+    assert call.notes[-2][1] == {"how": "spoken", "keeps": False}
+    assert call.sealed[-2] == {"text": "yes no wait"}
+    assert call.notes[-1][1]["reason"] == "consent was withdrawn"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_what_was_allowed_stays_and_ends_before_the_words_that_stopped_it(tmp_path: Path) -> None:
+    call = granted(tmp_path)
+    call.hear(5)
+    call.tape.agent_ended("How can I help?", 11_000)
+    call.hear(3)
+    assert call.tape.reply_to("please stop recording") == "All right, this call is no longer recorded."
+    assert call.tape.reply_to("what are your hours") is None
+    call.tape.said("please stop recording", 14_000)
+    call.hear(4)
+    call.tape.close()
+    assert call.kinds[-2:] == ["consent.withdrawn", "recording.closed"]
+    facts = call.notes[-1][1]
+    assert facts["duration_ms"] == 4000, "the agent's five seconds but the margin, nothing of the caller's"
+    assert len(read_wav_channels(tmp_path / str(facts["file"]))[0][0]) == ms_to_samples(4000)
+
+
+def test_who_has_stopped_the_recording_may_have_it_deleted_later(tmp_path: Path) -> None:
+    call = granted(tmp_path)
+    call.hear(5)
+    call.tape.said("please stop recording", 11_000)
+    call.tape.said("and delete the recording", 15_000)
+    call.tape.close()
+    assert call.kinds[-3:] == ["consent.withdrawn", "consent.withdrawn", "recording.dropped"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("mode", ["announced", "none"])
+def test_where_nobody_was_asked_an_objection_erases_everything(tmp_path: Path, mode: ConsentMode) -> None:
+    call = Taping(tmp_path, mode)
+    if mode == "announced":
+        call.tape.agent_ended(call.tape.opening, 2000)
+    call.hear(25)
+    call.tape.said("I do not want to be recorded", 9000)
+    call.hear(2)
+    call.tape.close()
+    assert call.kinds[-2:] == ["consent.withdrawn", "recording.dropped"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_an_objection_to_the_announcement_is_heard_while_it_is_said(tmp_path: Path) -> None:
+    call = Taping(tmp_path, "announced")
+    call.tape.heard("don't record this", 1000)
+    assert call.tape.agent_ended(call.tape.opening, 2000)
+    assert call.tape.opening == f"All right, this call is not recorded. {HELLO}"
+    call.hear(3)
+    call.tape.close()
+    assert call.kinds == ["consent.announced", "consent.refused"]
+
+
 def test_card_number_is_silence_on_the_disk_too(tmp_path: Path) -> None:
     call = Taping(tmp_path, "none")
     call.hear(2)

@@ -1,4 +1,4 @@
-"""SIP messages as the lab's softphone needs them: parse, build, read addresses. Pure, no sockets."""
+"""SIP messages as they are on the wire: parse, build, read addresses. Pure, no sockets."""
 
 import re
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from sipagent.errors import PacketError
 
 COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "c": "content-type",
-           "l": "content-length", "k": "supported", "s": "subject"}  # fmt: skip
-"""RFC 3261 s7.3.3: one letter for the common headers."""
+           "l": "content-length", "k": "supported", "s": "subject", "e": "content-encoding", "o": "event",
+           "u": "allow-events", "r": "refer-to", "b": "referred-by", "x": "session-expires"}  # fmt: skip
+"""One letter for the common headers (IANA's list; the first nine from RFC 3261 s7.3.3)."""
 
-_STATUS_LINE = re.compile(r"SIP/2\.0 (\d{3}) ?(.*)")
-_REQUEST_LINE = re.compile(r"([A-Z]+) (\S+) SIP/2\.0")
+_STATUS_LINE = re.compile(r"SIP/2\.0 (\d{3})(?: (.*))?")
+_REQUEST_LINE = re.compile(r"([A-Za-z0-9.!%*_+`'~-]+) (\S+) SIP/2\.0")
 _SIP_URI = re.compile(
     r"sip:(?:(?P<user>[^@;?>\s]+)@)?(?P<host>[^:;?>\s]+)(?::(?P<port>\d{1,5}))?", re.IGNORECASE
 )
-_TAG = re.compile(r";\s*tag=([^;>\s]+)", re.IGNORECASE)
+_TAG = re.compile(r";\s*tag\s*=\s*([^;>\s]+)", re.IGNORECASE)
 _BRANCH = re.compile(r";\s*branch=([^;,\s]+)", re.IGNORECASE)
 
 
@@ -63,7 +64,7 @@ class SipMessage:
     def reason(self) -> str:
         """The reason phrase of a response."""
         match = _STATUS_LINE.fullmatch(self.start_line)
-        return match[2].strip() if match else ""
+        return (match[2] or "").strip() if match else ""
 
     @property
     def method(self) -> str:

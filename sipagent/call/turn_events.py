@@ -1,0 +1,228 @@
+"""What the turn machine hears and what it wants done: its events and actions. The times are in the events."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sipagent.call.endpointing import Asked
+
+
+class Phrase(Enum):
+    """Sentences the program says by itself."""
+
+    GREETING = "greeting"
+    NO_INPUT = "no_input"
+    APOLOGY = "apology"
+    GOODBYE = "goodbye"
+
+
+# --- events ---
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    now_ms: int
+    greeting_interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStarted:
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStopped:
+    """``last_voice_ms``: when the last voiced sample was heard."""
+
+    last_voice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextHeard:
+    """The text of the turn so far, from an attempt or from a judgement."""
+
+    attempt: int
+    text: str
+    now_ms: int
+    confidence: float = 1.0
+    """0..1, the engine's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndScored:
+    attempt: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordsScored:
+    """The language model's view: how likely the caller's message is over where it stands, 0..1."""
+
+    attempt: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyBegan:
+    """The model has read the turn and begun to answer, or the answer is a phrase."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """An engine failed or came too late."""
+
+    attempt: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEndsCall:
+    """The reply of this attempt takes leave."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """The first sample of the agent's utterance has gone out."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The last sample has, and nothing is to follow."""
+
+    now_ms: int
+    asked: Asked = Asked.NOTHING
+    """What the utterance asked the caller for."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndWanted:
+    """Say goodbye and hang up: time is up, or the program stops."""
+
+    now_ms: int
+
+
+Event = (
+    CallStarted
+    | VoiceStarted
+    | VoiceStopped
+    | Tick
+    | TextHeard
+    | EndScored
+    | WordsScored
+    | ReplyBegan
+    | AttemptFailed
+    | ReplyEndsCall
+    | SpeechBegan
+    | SpeechEnded
+    | EndWanted
+)
+
+# --- actions ---
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say a phrase of the program's own. ``index`` counts the no-input prompts."""
+
+    phrase: Phrase
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BeginAttempt:
+    """Finish the text."""
+
+    attempt: int
+    last_voice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReply:
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreEnd:
+    """The words leave it open: how finished does it sound?"""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropAttempt:
+    """Cancel its jobs; the turn's sound and text stay."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The attempt's reply is the agent's next utterance: play it, now or as it comes."""
+
+    attempt: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SayFiller:
+    """ "One moment", ahead of the reply that is still being prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetTurn:
+    """What was heard is not for us (noise, a backchannel): empty the ear."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSpeech:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeSpeech:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class DropSpeech:
+    """The rest of the utterance will never be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Get the text of what is being said over the agent."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    pass
+
+
+Action = (
+    Say
+    | BeginAttempt
+    | PrepareReply
+    | ScoreEnd
+    | DropAttempt
+    | Commit
+    | SayFiller
+    | ForgetTurn
+    | HoldSpeech
+    | ResumeSpeech
+    | DropSpeech
+    | Judge
+    | HangUp
+)
