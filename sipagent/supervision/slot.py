@@ -65,6 +65,17 @@ class Process:
     generation: int = 0
     status: dict[str, Any] = field(default_factory=dict)
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS))
+    open_calls: set[str] = field(default_factory=set)
+    """By its log, which is quicker than a heartbeat."""
+
+    def heard(self, event: dict[str, Any]) -> None:
+        """Keep an event of its log."""
+        self.events.append(event)
+        match event.get("event"):
+            case "call.started":
+                self.open_calls.add(str(event.get("call_id")))
+            case "call.ended":
+                self.open_calls.discard(str(event.get("call_id")))
 
 
 class Slot:
@@ -163,7 +174,7 @@ class Slot:
         if process is None:
             return
         self.take()  # its last words
-        reason, phase, calls = self.watch.reason, self.watch.phase, self.calls
+        reason, phase = self.watch.reason, self.watch.phase
         is_asked = not self.watch.is_wanted and not self.watch.is_killed
         cause = reason if self.watch.is_killed else cause_of(status)
         self.feed(Exited(status, now_ms))
@@ -173,7 +184,7 @@ class Slot:
         if (is_asked or phase is Phase.DRAINING) and status in (0, None):
             self._audit.worker_stopped(self.name, process.pid, uptime_s=uptime_ms // 1000)
         else:
-            self._report(process, cause, status, phase, uptime_ms, calls)
+            self._report(process, cause, status, phase, uptime_ms)
         process.channel.close()
         os.close(process.stacks_fd)
 
@@ -244,7 +255,7 @@ class Slot:
     def _hear(self, process: Process, message: dict[str, Any]) -> None:
         now_ms = monotonic_ms()
         if "log" in message:
-            process.events.append(message["log"])
+            process.heard(message["log"])
         if "status" in message:
             process.status = dict(message["status"])
         if "vitals" in message:
@@ -276,7 +287,6 @@ class Slot:
         status: int | None,
         phase: Phase,
         uptime_ms: int,
-        calls: tuple[str, ...],
     ) -> None:
         """Tell everybody of a death that nobody asked for."""
         crash = Crash(
@@ -288,7 +298,7 @@ class Slot:
             phase=phase.value,
             uptime_s=uptime_ms / 1000,
             rss_mib=process.rss_mib,
-            calls_lost=calls,
+            calls_lost=tuple(sorted(process.open_calls)),
             version=__version__,
         )
         stacks = content_of(process.stacks_fd, MOST_STACK_BYTES).decode(errors="replace")
@@ -301,7 +311,7 @@ class Slot:
             pid=process.pid,
             cause=cause,
             uptime_s=round(uptime_ms / 1000, 1),
-            calls_lost=len(calls),
+            calls_lost=len(process.open_calls),
             restart_in_ms=restart_in_ms,
             report=str(path) if path else None,
         )
