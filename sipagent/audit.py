@@ -8,7 +8,6 @@ from collections.abc import Callable
 import structlog
 
 from sipagent import __version__
-from sipagent.call.salvage import Salvage
 from sipagent.cli.check_models import models_in_force
 from sipagent.config.render import render
 from sipagent.config.schema import Config
@@ -22,7 +21,13 @@ class Bookkeeper:
     """The ledger of one server: its start and stop, what it runs on, and forgetting by age."""
 
     def __init__(
-        self, config: Config, log: structlog.stdlib.BoundLogger, ledger: Ledger, *, forgets: bool = True
+        self,
+        config: Config,
+        log: structlog.stdlib.BoundLogger,
+        ledger: Ledger,
+        *,
+        forgets: bool = True,
+        salvages: bool = True,
     ) -> None:
         self.ledger = ledger
         self._config = config
@@ -33,7 +38,7 @@ class Bookkeeper:
             self._keep() if forgets else Keep(),
             on_done=self._forgot,
             on_error=self._not_forgotten,
-            before=self._salvage,
+            before=self._salvage if salvages else None,
         )
 
     def __repr__(self) -> str:
@@ -47,11 +52,13 @@ class Bookkeeper:
         *,
         chain: str = "main",
         forgets: bool = True,
+        salvages: bool = True,
     ) -> "Bookkeeper | None":
         """Open the ledger and enter the start of the server; None where ``ledger.enabled`` is false.
 
         :param chain: of this process alone: ``main`` where it is the only one, else ``worker-1``, …
         :param forgets: False: forgetting by age, in all chains, is another process's job.
+        :param salvages: False: this chain never has recordings.
         :raises ConfigError: the ledger cannot be used: damaged, held by another process or not writable.
         """
         settings = config.ledger
@@ -72,7 +79,7 @@ class Bookkeeper:
             )
         except LedgerError as error:
             raise ConfigError([f"{config.source.at('ledger.dir')}: {error}"]) from error
-        keeper = cls(config, log, ledger, forgets=forgets)
+        keeper = cls(config, log, ledger, forgets=forgets, salvages=salvages)
         try:
             keeper._enter_start()
         except LedgerError as error:
@@ -106,6 +113,8 @@ class Bookkeeper:
         self._log.info("ledger.opened", folder=str(self.ledger.folder), chain=self.ledger.chain)
 
     def _salvage(self) -> None:
+        from sipagent.call.salvage import Salvage  # the recorder's libraries are large
+
         Salvage(self.ledger, self._log, lambda: self._retention.is_closing).run()
 
     def _keep(self) -> Keep:

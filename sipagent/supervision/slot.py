@@ -62,6 +62,8 @@ class Process:
     is_orphan: bool = False
     """Its fork server has died: nobody tells how it ends."""
     rss_mib: int = 0
+    longest_silence_ms: int = 0
+    """Of anything that ``supervision.hang_ms`` is about, since it answers."""
     generation: int = 0
     status: dict[str, Any] = field(default_factory=dict)
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS))
@@ -206,7 +208,8 @@ class Slot:
         if process is not None:
             facts |= {"pid": process.pid, "uptime_s": (monotonic_ms() - process.began_ms) // 1000}
             facts |= {"rss_mib": process.rss_mib, "generation": process.generation, **process.status}
-        return facts | {"calls": len(self.calls), "heartbeat_age_ms": monotonic_ms() - watch.heard_ms}
+            facts |= {"longest_silence_ms": process.longest_silence_ms}
+        return facts | {"calls": len(self.calls)}
 
     # --- actions ---
 
@@ -259,7 +262,11 @@ class Slot:
         if "status" in message:
             process.status = dict(message["status"])
         if "vitals" in message:
-            self.feed(Heard(Vitals(**message["vitals"]), now_ms))
+            vitals = Vitals(**message["vitals"])
+            if self.is_answering:
+                silence_ms = max(now_ms - self.watch.heard_ms, vitals.sip_age_ms, vitals.clock_age_ms)
+                process.longest_silence_ms = max(process.longest_silence_ms, silence_ms)
+            self.feed(Heard(vitals, now_ms))
         match message.get("state"):
             case "answering":
                 self.feed(Answers(now_ms))
