@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import structlog
 
+from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
@@ -37,11 +38,14 @@ from sipagent.flows.schema import Flow
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
+from sipagent.speech.shaping import WARM_UP_TEXT
 from sipagent.speech.smart_turn import SmartTurn
 from sipagent.speech.stt import load_stt
 from sipagent.speech.tts import load_tts
-from sipagent.speech.types import SttEngine
+from sipagent.speech.types import SttEngine, never_cancelled
 from sipagent.speech.vad import VadModel
+from sipagent.supervision.policy import Vitals
+from sipagent.units import monotonic_ms
 
 MAX_CALLS = 4
 """What one worker serves; the SIP library at hand holds no more either."""
@@ -56,17 +60,29 @@ class Engines:
     """The loaded models and the lanes that lead to them."""
 
     stt: SttEngine
-    llm: LanguageModel
+    llm: LateModel
+    """Not loaded yet when calls begin."""
     hearing: HearingEngines
     speaking: dict[str, SpeakingEngines]
     """By voice."""
-    lanes: tuple[Lane, ...]
+    lanes: dict[str, Lane]
     flows: dict[str, Flow] = field(default_factory=dict)
     """By persona."""
 
+    def warm(self, config: Config) -> None:
+        """Read the prompts, say something to nobody: so that no caller waits for what comes first."""
+        for persona in config.personas.values():
+            if not unfilled_of(persona):
+                self.llm.warm(fill(persona, {}).prompt)
+        for flow in self.flows.values():
+            self.llm.warm_reader(primer_of(flow))
+        for voice in self.speaking.values():
+            for _ in voice.phrases.speak(WARM_UP_TEXT, never_cancelled):
+                pass
+
     def close(self) -> None:
         """Stop the lanes, free the models."""
-        for lane in self.lanes:
+        for lane in self.lanes.values():
             lane.close()
         self.llm.close()
         self.stt.close()
@@ -91,11 +107,11 @@ def cache_dir() -> Path:
 
 
 def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
-    """Load every model that the configuration needs, at the same time.
+    """Load what a greeting needs, at the same time: ears and voices. The language model comes later.
 
     :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
-    flows = {name: load_flow(one.flow) for name, one in config.personas.items() if one.flow is not None}
+    flows = flows_of(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -107,46 +123,83 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             ("tts", 1, 0),
         )
     }
-
-    def timed(name: str, load: Callable[[], T]) -> T:
-        began = time.monotonic()
-        engine = load()
-        log.info("engine.loaded", engine=name, took_ms=round((time.monotonic() - began) * 1000))
-        return engine
-
-    def load_speaking(voice: str) -> SpeakingEngines:
-        tts = load_tts(config.speech.tts.engine, voice, store)
-        tts.warm()
-        return SpeakingEngines(
-            PhraseCache(tts, prepare=speakable, cache_dir=cache_dir()), lanes["reply"], lanes["tts"]
-        )
-
     voices = sorted({persona.voice for persona in config.personas.values()})
     with ThreadPoolExecutor(4, thread_name_prefix="load") as pool:
-        llm = pool.submit(timed, "llm", lambda: _load_llm(config, store, max_calls))
-        stt = pool.submit(
-            timed, "stt", lambda: load_stt(config.speech.stt.engine, config.speech.stt.model, store)
-        )
-        vad = pool.submit(timed, "vad", lambda: VadModel(store.path("silero-vad") / "silero_vad.onnx"))
-        end_model = pool.submit(timed, "end_model", lambda: _load_end_model(config, store))
-        speaking = {
-            voice: pool.submit(timed, voice, lambda voice=voice: load_speaking(voice)) for voice in voices
-        }
+        stt = pool.submit(timed, log, "stt", lambda: _load_stt(config, store))
+        vad = pool.submit(timed, log, "vad", lambda: VadModel(store.path("silero-vad") / "silero_vad.onnx"))
+        end_model = pool.submit(timed, log, "end_model", lambda: _load_end_model(config, store))
+        speaking = {voice: pool.submit(load_voice, config, voice, lanes, flows, log) for voice in voices}
         hearing = HearingEngines(
             vad.result(), end_model.result(), lanes["stt"], lanes["eot"], stt.result().is_streaming
         )
+        llm = LateModel(lambda: timed(log, "llm", lambda: _load_llm(config, store, max_calls)))
         engines = Engines(
             stt.result(),
-            llm.result(),
+            llm,
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
-            tuple(lanes.values()),
+            lanes,
             flows,
         )
-    for lane in engines.lanes:
+    for lane in engines.lanes.values():
         lane.start()
-    _warm(config, engines)
     return engines
+
+
+def flows_of(config: Config) -> dict[str, Flow]:
+    """The personas' flows, by persona.
+
+    :raises ConfigError: one is not usable.
+    """
+    return {name: load_flow(one.flow) for name, one in config.personas.items() if one.flow is not None}
+
+
+def timed(log: structlog.stdlib.BoundLogger, name: str, load: Callable[[], T]) -> T:
+    """Load an engine and say how long it took."""
+    began = time.monotonic()
+    engine = load()
+    log.info("engine.loaded", engine=name, took_ms=round((time.monotonic() - began) * 1000))
+    return engine
+
+
+def load_voice(
+    config: Config,
+    voice: str,
+    lanes: dict[str, Lane],
+    flows: dict[str, Flow],
+    log: structlog.stdlib.BoundLogger,
+) -> SpeakingEngines:
+    """A voice, and in its memory what its personas say by themselves.
+
+    :raises ModelError: it is missing or damaged.
+    """
+
+    def load() -> SpeakingEngines:
+        tts = load_tts(config.speech.tts.engine, voice, ModelStore(config.models_dir))
+        phrases = PhraseCache(tts, prepare=speakable, cache_dir=cache_dir())
+        missing = phrases.recall(stock_phrases(config, voice, flows))
+        if missing:
+            tts.warm()
+            phrases.preload(missing)
+        return SpeakingEngines(phrases, lanes["reply"], lanes["tts"])
+
+    return timed(log, voice, load)
+
+
+def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterator[str]:
+    """What the personas with this voice say by themselves."""
+    for named in config.personas.values():
+        if named.voice != voice or unfilled_of(named):
+            continue
+        persona = fill(named, {})
+        yield from (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
+        yield from persona.no_input.prompts
+        if persona.transfer:
+            yield from (persona.connecting, persona.not_connected)
+        tape = plan_for(config.recording, persona)
+        yield from tape.phrases() if tape else ()
+        if flow := flows.get(persona.name):
+            yield from fixed_texts(flow, persona.greeting)
 
 
 def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
@@ -169,28 +222,6 @@ def _load_end_model(config: Config, store: ModelStore) -> SmartTurn | None:
     if not config.speech.turn.smart_turn:
         return None
     return SmartTurn(store.path("smart-turn-v3.2-cpu") / "smart-turn-v3.2-cpu.onnx")
-
-
-def _warm(config: Config, engines: Engines) -> None:
-    """Read the prompts and speak the stock phrases once, so that no caller waits for it."""
-
-    def phrases(persona: PersonaConfig) -> None:
-        said = [persona.greeting, persona.goodbye, persona.apology, persona.one_moment]
-        if persona.transfer:
-            said += [persona.connecting, persona.not_connected]
-        tape = plan_for(config.recording, persona)
-        before = tape.phrases() if tape else ()
-        flow = engines.flows.get(persona.name)
-        guided = fixed_texts(flow, persona.greeting) if flow else ()
-        engines.speaking[persona.voice].phrases.preload([*said, *persona.no_input.prompts, *before, *guided])
-
-    personas = [fill(persona, {}) for persona in config.personas.values() if not unfilled_of(persona)]
-    with ThreadPoolExecutor(2, thread_name_prefix="warm") as pool:
-        jobs = [pool.submit(engines.llm.warm, persona.prompt) for persona in personas]
-        jobs += [pool.submit(phrases, persona) for persona in personas]
-        jobs += [pool.submit(engines.llm.warm_reader, primer_of(flow)) for flow in engines.flows.values()]
-        for job in jobs:
-            job.result()
 
 
 def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offer: Offer) -> SessionParts:
@@ -258,13 +289,37 @@ class Switchboard:
     def __repr__(self) -> str:
         return f"Switchboard({self._config.instance}, {self.desk!r})"
 
-    def start(self) -> None:
-        """Load the models, then take calls.
+    def start(self, on_answering: Callable[[], None] = lambda: None) -> None:
+        """Load the ears and voices, take calls, load the rest.
 
+        :param on_answering: told when calls are taken.
         :raises ModelError: a model cannot be loaded.
         """
         self.engines = load_engines(self._config, self._log)
         self.desk.open()
+        on_answering()
+        self.engines.llm.start()
+        self.engines.warm(self._config)
+
+    def use(self, config: Config) -> None:
+        """Serve new calls by another configuration; those in progress keep theirs. After ``start``.
+
+        Of what was loaded at the start only voices and prompts are added to.
+
+        :raises ModelError: a voice cannot be loaded; nothing has changed then.
+        """
+        engines = self.engines
+        assert engines is not None
+        engines.flows.update(flows_of(config))
+        for voice in sorted({persona.voice for persona in config.personas.values()}):
+            known = engines.speaking.get(voice)
+            if known is None:
+                engines.speaking[voice] = load_voice(config, voice, engines.lanes, engines.flows, self._log)
+            else:
+                known.phrases.preload(stock_phrases(config, voice, engines.flows))
+        self._config = config
+        self.desk.use(config)
+        engines.warm(config)
 
     def hang_up_all(self) -> None:
         """Take no more calls, say goodbye to those in progress."""
@@ -295,9 +350,10 @@ class Worker:
     def __repr__(self) -> str:
         return f"Worker({self._switchboard!r}, {self._agent!r})"
 
-    def start(self) -> None:
-        """Listen at once (503 until the models are loaded), then take calls.
+    def start(self, on_answering: Callable[[], None] = lambda: None) -> None:
+        """Listen at once (503 until somebody can be greeted), take calls, load the rest.
 
+        :param on_answering: told when calls are taken; the language model is loaded during the greeting.
         :raises SipError: a listener cannot be opened. :raises ModelError: a model cannot be loaded.
         """
         began = time.monotonic()
@@ -306,7 +362,7 @@ class Worker:
             self._log.warning(
                 "media.fell_back", reason="unknown pjsua2: audio passes through the interpreter"
             )
-        self._switchboard.start()
+        self._switchboard.start(on_answering)
         engines = self._switchboard.engines
         assert engines is not None
         listen = self._config.listen
@@ -321,6 +377,7 @@ class Worker:
             stt=engines.stt.name,
             voices=sorted(engines.speaking),
             rss_mib=rss_mib(),
+            pid=os.getpid(),
         )
 
     def place(
@@ -332,6 +389,34 @@ class Worker:
     def trunk_states(self) -> tuple[TrunkState, ...]:
         """Every trunk: alive or not, since when and why. Any thread."""
         return self._agent.trunk_states()
+
+    def use(self, config: Config) -> None:
+        """As ``Switchboard.use``."""
+        self._switchboard.use(config)
+
+    def drain(self, timeout_s: float) -> None:
+        """Take no more calls, leave the registrars, wait for the calls in progress; then ``close``."""
+        self._agent.leave_trunks()
+        self._switchboard.desk.drain(timeout_s)
+
+    def vitals(self) -> Vitals:
+        """Who shows signs of life. Any thread; never waits."""
+        now_ms = monotonic_ms()
+        agent = self._agent
+        return Vitals(
+            sip_age_ms=now_ms - agent.heartbeat_ms if agent.heartbeat_ms else 0,
+            clock_age_ms=now_ms - agent.clock_ms if agent.clock_ms else 0,
+            call_ages_ms=self._switchboard.desk.ages_ms(now_ms),
+        )
+
+    def status(self) -> dict[str, object]:
+        """What the operator may want to know of it. Any thread; never waits."""
+        return {
+            "calls": self._switchboard.desk.calls,
+            "max_calls": self._agent.max_calls,
+            "trunks": {state.trunk: state.health.value for state in self._agent.trunk_states()},
+            "why_not_ready": self._switchboard.desk.why_closed(),
+        }
 
     def close(self) -> None:
         """Say goodbye to the calls, hang up, free everything. Idempotent."""

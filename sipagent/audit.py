@@ -8,7 +8,6 @@ from collections.abc import Callable
 import structlog
 
 from sipagent import __version__
-from sipagent.call.salvage import Salvage
 from sipagent.cli.check_models import models_in_force
 from sipagent.config.render import render
 from sipagent.config.schema import Config
@@ -21,13 +20,25 @@ from sipagent.units import monotonic_ms
 class Bookkeeper:
     """The ledger of one server: its start and stop, what it runs on, and forgetting by age."""
 
-    def __init__(self, config: Config, log: structlog.stdlib.BoundLogger, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        log: structlog.stdlib.BoundLogger,
+        ledger: Ledger,
+        *,
+        forgets: bool = True,
+        salvages: bool = True,
+    ) -> None:
         self.ledger = ledger
         self._config = config
         self._log = log
         self._began_ms = monotonic_ms()
         self._retention = Retention(
-            ledger, self._keep(), on_done=self._forgot, on_error=self._not_forgotten, before=self._salvage
+            ledger,
+            self._keep() if forgets else Keep(),
+            on_done=self._forgot,
+            on_error=self._not_forgotten,
+            before=self._salvage if salvages else None,
         )
 
     def __repr__(self) -> str:
@@ -35,11 +46,19 @@ class Bookkeeper:
 
     @classmethod
     def open(
-        cls, config: Config, log: structlog.stdlib.BoundLogger, *, chain: str = "main"
+        cls,
+        config: Config,
+        log: structlog.stdlib.BoundLogger,
+        *,
+        chain: str = "main",
+        forgets: bool = True,
+        salvages: bool = True,
     ) -> "Bookkeeper | None":
         """Open the ledger and enter the start of the server; None where ``ledger.enabled`` is false.
 
         :param chain: of this process alone: ``main`` where it is the only one, else ``worker-1``, …
+        :param forgets: False: forgetting by age, in all chains, is another process's job.
+        :param salvages: False: this chain never has recordings.
         :raises ConfigError: the ledger cannot be used: damaged, held by another process or not writable.
         """
         settings = config.ledger
@@ -60,7 +79,7 @@ class Bookkeeper:
             )
         except LedgerError as error:
             raise ConfigError([f"{config.source.at('ledger.dir')}: {error}"]) from error
-        keeper = cls(config, log, ledger)
+        keeper = cls(config, log, ledger, forgets=forgets, salvages=salvages)
         try:
             keeper._enter_start()
         except LedgerError as error:
@@ -94,6 +113,8 @@ class Bookkeeper:
         self._log.info("ledger.opened", folder=str(self.ledger.folder), chain=self.ledger.chain)
 
     def _salvage(self) -> None:
+        from sipagent.call.salvage import Salvage  # the recorder's libraries are large
+
         Salvage(self.ledger, self._log, lambda: self._retention.is_closing).run()
 
     def _keep(self) -> Keep:

@@ -1,6 +1,7 @@
 """The front desk: decides about every incoming call and keeps the list of those in progress."""
 
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from sipagent.errors import CapacityError
 from sipagent.units import monotonic_ms
 
 _NOT_FOUND, _UNAVAILABLE = 404, 503
+_DRAIN_POLL_S = 0.05
+_CLOSED = "shutting down, or not ready yet"
 
 PartsFor = Callable[[PersonaConfig, Offer], SessionParts]
 
@@ -56,6 +59,23 @@ class Desk:
     def open(self) -> None:
         """Begin to take calls."""
         self._is_open = True
+
+    def use(self, config: Config) -> None:
+        """Decide about new calls by another configuration."""
+        self._config = config
+
+    def ages_ms(self, now_ms: int) -> dict[str, int]:
+        """Call in progress → milliseconds since its thread last went round. Any thread."""
+        with self._lock:
+            return {session.call_id: now_ms - session.seen_ms for session in self._sessions}
+
+    def why_closed(self) -> str:
+        """Why no call is taken now, whoever calls; empty: one is."""
+        if not self._is_open:
+            return _CLOSED
+        if self._book is not None and not self._book.state.is_writable:
+            return f"ledger: {self._book.state.problem}"
+        return ""
 
     def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
         """Take the call or refuse it; a taken call answers by itself."""
@@ -97,10 +117,8 @@ class Desk:
         if persona is None:
             self._log.info("number.unknown", pii_to=offer.dialled)
             return Rejection(_NOT_FOUND, "no entry of numbers matches the dialled number")
-        if not self._is_open:
-            return self._busy("shutting down, or not ready yet")
-        if self._book is not None and not self._book.state.is_writable:
-            return self._busy(f"ledger: {self._book.state.problem}")
+        if closed := self.why_closed():
+            return self._busy(closed)
         if self._is_too_fast():
             return self._busy("limits.calls_per_second")
         try:
@@ -131,6 +149,13 @@ class Desk:
             self._sessions.add(session)
         session.start()
         return session
+
+    def drain(self, timeout_s: float) -> None:
+        """Refuse new calls and wait until those in progress have ended, or the time is up."""
+        self._is_open = False
+        deadline_ms = monotonic_ms() + round(timeout_s * 1000)
+        while self._sessions and monotonic_ms() < deadline_ms:
+            time.sleep(_DRAIN_POLL_S)
 
     def close(self, timeout_s: float) -> None:
         """Refuse new calls, say goodbye to those in progress, wait for them."""

@@ -68,6 +68,8 @@ class Session:
         on_end: Callable[["Session"], None],
     ) -> None:
         self.call_id = call_id
+        self.seen_ms = monotonic_ms()
+        """When the call's thread last went round: whoever watches reads it."""
         self._offer = offer
         self._line = line
         self._parts = parts
@@ -152,6 +154,7 @@ class Session:
             self._line.refuse(Rejection(_UNAVAILABLE, problem, self._parts.retry_after_s))
 
     def _wait(self) -> LineDown | None:
+        self.seen_ms = monotonic_ms()
         try:
             event = self._mailbox.get(timeout=_POLL_S)
         except queue.Empty:

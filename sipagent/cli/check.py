@@ -65,20 +65,26 @@ def run(args: argparse.Namespace) -> int:
     return tell(check_all(config), as_json=args.json) if args.trunks else 0
 
 
-def environment_problems(config: Config) -> list[str]:
+def environment_problems(config: Config, *, checks_ports: bool = True) -> list[str]:
     """What keeps this machine from serving ``config``, one line each; empty: it can start.
 
     Quick enough for every start: libraries are looked for, not loaded. Ports are opened and closed again.
+
+    :param checks_ports: False: by a server that has them open.
     """
-    return [_line(config, one) for one in environment_findings(config, is_thorough=False) if one.is_fatal]
+    findings = environment_findings(config, is_thorough=False, checks_ports=checks_ports)
+    return [_line(config, one) for one in findings if one.is_fatal]
 
 
-def environment_findings(config: Config, *, is_thorough: bool) -> Iterator[Finding]:
+def environment_findings(
+    config: Config, *, is_thorough: bool, checks_ports: bool = True
+) -> Iterator[Finding]:
     """Yield what is wrong or worth knowing.
 
     :param is_thorough: import every native library, each in a child process, and compare memory.
     """
-    yield from (Finding(key, text) for key, text in port_problems(config))
+    if checks_ports:
+        yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
     yield from tls_findings(config)
     try:

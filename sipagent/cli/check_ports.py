@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, for_worker
 
 MOST_CALLS = 4
 PORTS_PER_CALL = 2
@@ -17,16 +17,19 @@ Kind = Literal["udp", "tcp"]
 
 
 def port_problems(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield (key, problem) for each socket that cannot be opened now. Opens and closes them all."""
-    for name, where in config.listen.binds.items():
-        kind: Kind = "udp" if name == "udp" else "tcp"
-        if problem := bind_problem(kind, where.host, where.port):
-            yield f"listen.{name}", problem
+    """Yield (key, problem) for each socket of each worker that cannot be opened now. Opens and closes them
+    all."""
+    for index in range(config.workers):
+        own = for_worker(config, index)
+        for name, where in own.listen.binds.items():
+            kind: Kind = "udp" if name == "udp" else "tcp"
+            if problem := bind_problem(kind, where.host, where.port):
+                yield f"listen.{name}", problem
+        yield from rtp_problems(own)
     if config.console is not None:
         where = config.console.bind
         if problem := bind_problem("tcp", where.host, where.port):
             yield "console.bind", problem
-    yield from rtp_problems(config)
 
 
 def rtp_problems(config: Config) -> Iterator[tuple[str, str]]:

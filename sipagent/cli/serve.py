@@ -1,4 +1,4 @@
-"""``sipagent serve``: answer calls until told to stop."""
+"""``sipagent serve``: answer calls until told to stop. The parent of the workers."""
 
 import argparse
 import contextlib
@@ -9,15 +9,30 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
+
 from sipagent import logs
+from sipagent.audit import Bookkeeper
 from sipagent.cli.check import environment_problems
+from sipagent.cli.check_models import libraries_of
 from sipagent.config.load import load_config
-from sipagent.config.schema import Config, ConsoleConfig, HostPort, PortRange
+from sipagent.config.schema import Config, ConsoleConfig, HostPort, PortRange, for_worker
 from sipagent.config.secret import take_from_environment
 from sipagent.egress.guard import install_audit_hook
 from sipagent.errors import ConfigError
+from sipagent.modelstore.store import ModelStore
+from sipagent.supervision.crashes import CrashReports
+from sipagent.supervision.notify import Notifier
+from sipagent.supervision.places import control_path, state_dir
+from sipagent.supervision.slot import ENTRY
+from sipagent.supervision.supervisor import Supervisor
 from sipagent.web.events import EventPipe
 from sipagent.web.server import open_console
+
+CHAIN = "supervisor"
+"""The parent's own in the ledger."""
+WORKER_MODULES = ("sipagent.worker_process", "sipagent.brain.llama")
+"""What the fork server imports beside the native libraries that the configuration needs."""
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -33,11 +48,14 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--log-format", choices=("auto", "json", "console"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     parser.add_argument("--log-pii", action="store_true", help="show what callers say and dial")
+    parser.add_argument(
+        "--no-supervisor", action="store_true", help="one process that nobody restarts: for measurements"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT; a second one ends the process at once.
+    """Serve until SIGTERM or SIGINT; a second one ends everything at once.
 
     :raises ConfigError: the configuration or the environment is not usable; nothing was started.
     """
@@ -46,22 +64,78 @@ def run(args: argparse.Namespace) -> int:
     if problems:
         raise ConfigError(problems)
     take_from_environment(config)  # no program that is started from here gets a password
-    events = EventPipe()
-    logs.configure(
-        format_=config.logging.format,
-        level=config.logging.level,
-        shows_pii=config.logging.pii,
-        observers=[events.sender("main")],
-    )
-    from sipagent.app import Worker  # the engines' libraries take a second to import
-    from sipagent.audit import Bookkeeper
+    return serve_alone(config) if args.no_supervisor else supervise(args, config)
 
+
+def supervise(args: argparse.Namespace, config: Config, *, entry: str = ENTRY) -> int:
+    """Be the parent of the workers.
+
+    :param args: by which the file is read again for a reload. :param entry: what a worker's process runs.
+    """
+    settings = config.supervision
+    events = EventPipe()
+    log = _configure_log(config, events, CHAIN)
+    keeper = Bookkeeper.open(config, log, chain=CHAIN, salvages=False)
+    supervisor = Supervisor(
+        config,
+        log,
+        imports=[*WORKER_MODULES, *libraries_of(config, ModelStore(config.models_dir))],
+        read_config=lambda: checked_again(args),
+        crashes=CrashReports(state_dir(settings, args.config) / "crashes", settings.crash_reports),
+        control=control_path(settings, args.config),
+        ledger=keeper.ledger if keeper else None,
+        notifier=Notifier.from_environment(),
+        entry=entry,
+        events_fd=events.fd,
+    )
+    console = None
+    try:
+        console = open_console(config, events, log, status=supervisor.status)
+        return supervisor.run()
+    finally:
+        if console is not None:
+            console.close()
+        if keeper is not None:
+            keeper.close(supervisor.stop_reason or "no worker can start")
+        log.info("server.stopped")
+
+
+def checked_again(args: argparse.Namespace) -> Config:
+    """The file as it is now, for a server that runs: its ports are ours already.
+
+    :raises ConfigError: with every problem of the file and of the machine.
+    """
+    config = configured(args)
+    problems = environment_problems(config, checks_ports=False)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _configure_log(config: Config, events: EventPipe, name: str) -> structlog.stdlib.BoundLogger:
+    """The log of this process, whose events the metrics are made of; and the lock on what it sends."""
+    logging = config.logging
+    logs.configure(
+        format_=logging.format,
+        level=logging.level,
+        shows_pii=logging.pii,
+        observers=[events.sender(name)],
+    )
     log = logs.get_log().bind(instance=config.instance)
     install_audit_hook(config, log)
+    return log
+
+
+def serve_alone(config: Config) -> int:
+    """Take the calls in this very process: one worker, nobody who begins it again."""
+    from sipagent.app import Worker  # the engines' libraries take a second to import
+
+    events = EventPipe()
+    log = _configure_log(config, events, "main")
     console = open_console(config, events, log)
     sys.setswitchinterval(0.0005)  # the SIP thread must not wait 5 ms for a busy one
     keeper = Bookkeeper.open(config, log)
-    worker = Worker(config, log, keeper.ledger if keeper else None)
+    worker = Worker(for_worker(config, 0), log, keeper.ledger if keeper else None)
     stop = threading.Event()
     reason = "failed to start"
 
@@ -78,6 +152,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         worker.start()
         stop.wait()
+        worker.drain(config.supervision.drain_s)
     finally:
         worker.close()
         if console is not None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from sipagent.config.fields import Problem
+from sipagent.config.network import LEAST_RTP_PORTS
 from sipagent.config.persona import NumberConfig, PersonaConfig
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, for_worker
 from sipagent.config.variables import unfilled_of
 
 MOST_TRUNKS = 7
@@ -72,11 +73,21 @@ def _unfilled(key: str, persona: PersonaConfig) -> Iterator[Problem]:
 
 def _ports(config: Config) -> Iterator[Problem]:
     for name, where in config.listen.binds.items():
-        if where.port in config.rtp.port_range:
-            yield (
-                "rtp.port_range",
-                f"contains {where.port}, the port of listen.{name}; move one of them",
-            )
+        for port in range(where.port, where.port + config.workers):
+            if port in config.rtp.port_range:
+                whose = f"the port of listen.{name}" if port == where.port else f"a worker's listen.{name}"
+                yield "rtp.port_range", f"contains {port}, {whose}; move one of them"
+                break
+
+
+def _workers(config: Config) -> Iterator[Problem]:
+    for name, where in config.listen.binds.items():
+        if where.port + config.workers - 1 > 65535:
+            yield f"listen.{name}", f"leaves no ports behind {where.port} for {config.workers} workers"
+    share = len(for_worker(config, 0).rtp.port_range)
+    if config.workers > 1 and share < LEAST_RTP_PORTS:
+        wanted = LEAST_RTP_PORTS * config.workers
+        yield "rtp.port_range", f"expected {wanted} ports for {config.workers} workers, got {share} for each"
 
 
 def _transports(config: Config) -> Iterator[Problem]:
@@ -122,7 +133,8 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("trunks",), _names),
     (("trunks",), _accounts),
     (("numbers", "personas"), _numbers),
-    (("listen", "rtp"), _ports),
+    (("listen", "rtp", "workers"), _ports),
+    (("listen", "rtp", "workers"), _workers),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
     (("recording", "ledger"), _recording),

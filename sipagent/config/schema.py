@@ -6,7 +6,7 @@ can be out of range, and name it as the type of a field. The loader, ``check --s
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ from sipagent.config.recording import RecordingConfig
 from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
+from sipagent.config.supervision import SupervisionConfig, share, shifted
 from sipagent.config.trunk import AuthConfig, RegisterConfig, TrunkConfig
 
 __all__ = [
@@ -58,16 +59,19 @@ __all__ = [
     "SourceMap",
     "SpeechConfig",
     "SttConfig",
+    "SupervisionConfig",
     "TlsConfig",
     "TrunkConfig",
     "TtsConfig",
     "TurnConfig",
+    "for_worker",
     "persona_for",
     "trunk_for",
 ]
 
 
 SIP_EVERYWHERE = HostPort("0.0.0.0", 5060)
+MOST_WORKERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +173,10 @@ class Config:
     """Scheduled outgoing calls."""
     logging: LogConfig = field(default_factory=LogConfig)
     """The log on standard error."""
+    workers: int = 1
+    """Processes that take calls, each on ports of its own. 1..16."""
+    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
+    """When a worker is begun again, and how the server is told what."""
     console: ConsoleConfig | None = field(default_factory=ConsoleConfig)
     """Health and metrics over HTTP; ``false``: none."""
     egress: EgressConfig = field(default_factory=EgressConfig)
@@ -184,6 +192,7 @@ class Config:
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
         yield from not_a_name(self, "instance")
+        yield from out_of_range(self, workers=(1, MOST_WORKERS))
         for name, wanted in (
             ("trunks", "the peer that brings calls"),
             ("numbers", "which persona answers, as in {match: '*', persona: receptionist}"),
@@ -212,3 +221,23 @@ def trunk_for(config: Config, address: str, dialled: str = "") -> TrunkConfig | 
     allowed = [trunk for trunk in config.trunks if trunk.is_allowed(address)]
     named = (trunk for trunk in allowed if trunk.register and trunk.register.username == dialled)
     return next(named, allowed[0] if allowed else None)
+
+
+def _tls_shifted(tls: TlsConfig | None, index: int) -> TlsConfig | None:
+    bind = shifted(tls.bind, index) if tls else None
+    return replace(tls, bind=bind) if tls and bind else None
+
+
+def for_worker(config: Config, index: int) -> Config:
+    """The configuration with the ports of worker ``index`` alone; 0 is the first."""
+    listen, rtp = config.listen, config.rtp
+    return replace(
+        config,
+        listen=replace(
+            listen,
+            udp=shifted(listen.udp, index),
+            tcp=shifted(listen.tcp, index),
+            tls=_tls_shifted(listen.tls, index),
+        ),
+        rtp=replace(rtp, port_range=share(rtp.port_range, index, config.workers)),
+    )

@@ -38,7 +38,7 @@ def start_agent(options: AgentOptions, events: Events, ledger_dir: Path) -> Chil
 
     :param ledger_dir: where a private agent keeps its ledger.
     """
-    command = [sys.executable, "-m", "sipagent", "serve", "-c", str(options.config)]
+    command = [sys.executable, "-m", "sipagent", "serve", "--no-supervisor", "-c", str(options.config)]
     command += ["--log-format", "json", "--log-pii"]
     if options.is_private:
         first = free_port_block(_RTP_PORTS)

@@ -58,6 +58,8 @@ class SipUserAgent:
         self.dialler = Dialler(config, self._trunks, self)
         self._free_ports: list[BridgePort] = []
         self._ports: list[BridgePort] = []
+        self._pulse: BridgePort | None = None
+        """A port that no call gets: the media clock ticks on it also where there are no calls."""
         self._legs: dict[Leg, SipLine | None] = {}
         self._stray_answers: StrayAnswers | None = None
         bind, rtp = next(iter(config.listen.binds.values())), config.rtp
@@ -73,6 +75,15 @@ class SipUserAgent:
     def has_native_audio(self) -> bool:
         """False where frames pass through the interpreter (an unknown build of pjsua2)."""
         return all(isinstance(port, NativePort) for port in self._ports)
+
+    @property
+    def clock_ms(self) -> int:
+        """When the media clock last ticked; 0 before its first time. Any thread."""
+        return 0 if self._pulse is None else self._pulse.rings.from_line.last_tick_ns // 1_000_000
+
+    def leave_trunks(self) -> None:
+        """De-register; calls in progress go on. Any thread."""
+        self.post(self._trunks.leave)
 
     def start(self) -> None:
         """Open the listeners and begin to take calls.
@@ -213,6 +224,8 @@ class SipUserAgent:
             self.max_calls = min(self.max_calls, wanted)
         self._ports = [make_port() for _ in range(2 * self.max_calls)]
         self._free_ports = list(self._ports)
+        self._pulse = make_port()
+        self._pulse.rings.open()
         endpoint.raise_media_priority()
         self._trunks.open(self._endpoint, public_address)
         gc.collect()
@@ -230,11 +243,11 @@ class SipUserAgent:
                 self._endpoint.libHandleEvents(_EVENT_WAIT_MS)
         self._quarantine.close()
         if self._trunks.is_asking:  # the library aborts on a request that outlives its account
-            _LEFT_BEHIND.append((self._endpoint, self._trunks, self._ports))
+            _LEFT_BEHIND.append((self._endpoint, self._trunks, self._ports, self._pulse))
             self._endpoint = None
             return
         self._trunks.close()
-        for port in self._ports:
+        for port in [*self._ports, *([self._pulse] if self._pulse else [])]:
             port.close()
         gc.collect()
         with contextlib.suppress(pj.Error):

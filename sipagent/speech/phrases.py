@@ -4,6 +4,7 @@ Memory holds whatever was spoken lately, within a bound. The disk holds only wha
 replies may tell of a caller, stock phrases never do.
 """
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -82,6 +83,21 @@ class PhraseCache:
             yield chunk
         self._keep(self._key(text), _joined(chunks))
 
+    def recall(self, texts: Iterable[str]) -> list[str]:
+        """Take into memory what the disk has of ``texts``, without the voice.
+
+        :returns: those that it does not have.
+        """
+        missing = []
+        for text in texts:
+            if self.lookup(text) is None:
+                sound = self._stored(text)
+                if sound is None:
+                    missing.append(text)
+                else:
+                    self._keep(self._key(text), sound)
+        return missing
+
     def preload(self, texts: Iterable[str]) -> None:
         """Have all ``texts`` in memory, from the disk where it has them.
 
@@ -91,13 +107,18 @@ class PhraseCache:
             if self.lookup(text) is None:
                 self._keep(self._key(text), self._from_disk(text))
 
-    def _from_disk(self, text: str) -> Pcm16:
+    def _stored(self, text: str) -> Pcm16 | None:
         path = self._path(text)
         if path is not None and path.exists():
-            try:
+            with contextlib.suppress(AudioFormatError):  # cut short or foreign: make it again
                 return read_wav(path)
-            except AudioFormatError:  # cut short or foreign: make it again
-                pass
+        return None
+
+    def _from_disk(self, text: str) -> Pcm16:
+        path = self._path(text)
+        stored = self._stored(text)
+        if stored is not None:
+            return stored
         sound = _joined(list(self._tts.synthesize(self._prepare(text), never_cancelled)))
         if path is not None:
             _write_atomically(path, sound)

@@ -53,16 +53,21 @@ class RunningAgent:
         raise AssertionError(f"no {event} within {timeout_s} s; the log: {self.drain()[after:]}")
 
     @property
+    def worker_pid(self) -> int:
+        """The process that takes the calls; ``child`` is its supervisor."""
+        return int(self.ready["pid"])
+
+    @property
     def threads(self) -> int:
-        return len(os.listdir(f"/proc/{self.child.pid}/task"))
+        return len(os.listdir(f"/proc/{self.worker_pid}/task"))
 
     @property
     def file_descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.child.pid}/fd"))
+        return len(os.listdir(f"/proc/{self.worker_pid}/fd"))
 
     @property
     def rss_kib(self) -> int:
-        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        status = Path(f"/proc/{self.worker_pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0])
 
 
@@ -78,6 +83,7 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
     config["rtp"] = {"port_range": f"{first}-{first + _RTP_PORTS - 1}"}
     config["llm"]["model"] = "smollm2-135m-instruct"
     config["limits"] = {"calls_per_second": 20}
+    config["supervision"] = {"drain_s": 0, "control": str(folder / "control.sock")}
     config["console"] = {"bind": f"{LOOPBACK}:0"}
     config["models_dir"] = str(ROOT / "models")
     config["personas"]["receptionist"]["prompt_file"] = str(ROOT / "prompts" / "receptionist.md")
@@ -93,11 +99,16 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
 
 
 @contextmanager
-def running_agent(folder: Path, changes: dict[str, Any] | None = None) -> Iterator[RunningAgent]:
+def running_agent(
+    folder: Path,
+    changes: dict[str, Any] | None = None,
+    *,
+    program: tuple[str, ...] = ("-m", "sipagent", "serve"),
+) -> Iterator[RunningAgent]:
     """Start the agent, wait until it is ready, end it whatever happens."""
     config = write_config(folder, changes)
     events: Events = Events()
-    command = [sys.executable, "-m", "sipagent", "serve", "-c", str(config), "--log-format", "json"]
+    command = [sys.executable, *program, "-c", str(config), "--log-format", "json"]
     with Child("agent", [*command, "--log-pii"], events, reads="stderr") as child:
         log: list[ChildEvent] = []
         ready = wait_ready(child, events, 120, earlier=log)

@@ -138,7 +138,7 @@ def test_duplicate_key_is_an_error(write: Write) -> None:
             "speech: {turn: {commit_ms: {sure: 900}}}",
             "expected sure <= doubt <= latest, got 900, 700, 1600 ms",
         ),
-        ("workers: 1", "workers: unknown key; known here: instance, listen, rtp"),
+        ("bells: 1", "bells: unknown key; known here: instance, listen, rtp"),
         ("<<: {instance: a}", "<<: unknown key"),
         ("[a, b]: 1", "expected a name before the colon, got a list"),
     ],

@@ -1,0 +1,327 @@
+"""The supervisor's parts, each alone: reports, notifications, places, changes, channel, control socket."""
+
+import json
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sipagent.config.fields import HostPort
+from sipagent.config.load import load_config
+from sipagent.config.schema import Config, for_worker
+from sipagent.config.supervision import SupervisionConfig
+from sipagent.errors import ConfigError
+from sipagent.supervision.changes import compare
+from sipagent.supervision.channel import LARGEST_BYTES, Channel, config_bytes, config_from
+from sipagent.supervision.control import LONGEST_REQUEST_BYTES, ControlServer, Reply, ask_server
+from sipagent.supervision.crashes import MOST_REPORT_BYTES, Crash, CrashReports
+from sipagent.supervision.memory_file import content_of, memory_file
+from sipagent.supervision.notify import Notifier
+from sipagent.supervision.places import ControlError, control_path, find_control, state_dir
+from sipagent.supervision.slot import cause_of
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load_config(ROOT / "sip.yaml", environ={})
+
+
+# --- the configuration's shares and changes ---
+
+
+def test_each_worker_has_ports_of_its_own(config: Config) -> None:
+    config = replace(config, workers=3)
+    shares = [for_worker(config, index) for index in range(3)]
+    assert [str(one.listen.udp) for one in shares] == ["0.0.0.0:5060", "0.0.0.0:5061", "0.0.0.0:5062"]
+    assert [str(one.rtp.port_range) for one in shares] == ["20000-20065", "20066-20131", "20132-20199"]
+    any_port = replace(config, listen=replace(config.listen, udp=HostPort("127.0.0.1", 0)))
+    assert for_worker(any_port, 2).listen.udp == HostPort("127.0.0.1", 0)
+    assert for_worker(replace(config, workers=1), 0) == replace(config, workers=1)
+
+
+def test_what_a_new_file_changes_at_once_and_what_waits(config: Config) -> None:
+    (persona,) = config.personas.values()
+    new = replace(
+        config,
+        personas={"receptionist": replace(persona, greeting="Good morning!")},
+        listen=replace(config.listen, udp=HostPort("0.0.0.0", 5080)),
+        llm=replace(config.llm, temperature=0.9, model="another"),
+        speech=replace(config.speech, turn=replace(config.speech.turn, pause_ms=90, smart_turn=False)),
+        workers=2,
+    )
+    changes = compare(config, new)
+    assert set(changes.at_once) == {"personas", "llm.temperature", "speech.turn.pause_ms"}
+    assert set(changes.waiting) == {"listen.udp", "llm.model", "speech.turn.smart_turn", "workers"}
+    assert changes.config.personas["receptionist"].greeting == "Good morning!"
+    assert changes.config.speech.turn.pause_ms == 90
+    assert (changes.config.workers, changes.config.llm.model) == (1, config.llm.model)
+    assert changes.config.listen == config.listen
+    again = compare(changes.config, config)
+    assert (set(again.at_once), again.waiting) == (set(changes.at_once), ())
+    assert again.config == config
+
+
+def test_the_same_file_changes_nothing(config: Config) -> None:
+    changes = compare(config, load_config(ROOT / "sip.yaml", environ={}))
+    assert (changes.at_once, changes.waiting, changes.config) == ((), (), config)
+
+
+# --- channel ---
+
+
+def test_a_configuration_and_a_descriptor_pass_to_another_process(config: Config) -> None:
+    ours, theirs = Channel.pair()
+    fd = memory_file("config", config_bytes(config))
+    assert ours.send({"do": "use"}, [fd])
+    os.close(fd)
+    received = Channel(theirs).receive()
+    assert received is not None
+    message, (handed,) = received
+    assert message == {"do": "use"}
+    assert config_from(content_of(handed)) == config
+    os.close(handed)
+    theirs.close()
+    assert not ours.send({"more": 1})
+    assert ours.receive() is None
+    ours.close()
+
+
+def test_a_full_channel_drops_and_never_waits() -> None:
+    ours, theirs = Channel.pair()
+    sent = 0
+    while ours.send({"beat": sent}):
+        sent += 1
+        assert sent < 100_000
+    assert not ours.send({"long": "x" * LARGEST_BYTES})
+    other = Channel(theirs)
+    assert [other.receive() for _ in range(sent)] == [({"beat": n}, []) for n in range(sent)]
+    with pytest.raises(BlockingIOError):
+        other.receive(waits=False)
+    ours.close()
+    other.close()
+
+
+# --- reports ---
+
+
+def crash(number: int) -> Crash:
+    return Crash(
+        at_utc=f"2026-11-22T16:00:00.{number:03}Z",
+        worker="worker-1",
+        pid=100 + number,
+        cause="SIGSEGV",
+        status=-11,
+        phase="answering",
+        uptime_s=1.5,
+        rss_mib=900,
+        calls_lost=("a",),
+        version="1",
+    )
+
+
+def test_the_newest_reports_are_kept_and_none_is_large(tmp_path: Path) -> None:
+    reports = CrashReports(tmp_path / "state" / "crashes", 3)
+    assert reports.newest() is None
+    (tmp_path / "state" / "crashes").mkdir(parents=True)
+    (tmp_path / "state" / "crashes" / "cut.part").write_text("{")
+    for number in range(5):
+        path = reports.keep(crash(number), [{"event": "x" * 5000, "n": n} for n in range(100)], "stack")
+        assert path is not None
+        assert path.stat().st_size < MOST_REPORT_BYTES
+        assert path.stat().st_mode & 0o777 == 0o600
+    kept = sorted(path.name for path in reports.folder.iterdir())
+    assert [name.rpartition("-")[2] for name in kept] == ["102.json", "103.json", "104.json"]
+    newest = reports.newest()
+    assert newest is not None
+    assert newest[1]["pid"] == 104
+    assert newest[1]["events"][-1]["n"] == 99
+
+
+def test_a_disk_that_takes_no_report_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert CrashReports(tmp_path / "file" / "crashes", 3).keep(crash(1), [], "") is None
+
+
+def test_causes_in_words() -> None:
+    assert [cause_of(status) for status in (-11, -6, 1, 78)] == [
+        "SIGSEGV",
+        "SIGABRT",
+        "exit status 1",
+        "exit status 78",
+    ]
+    assert cause_of(-50) == "signal 50"
+    assert cause_of(None).startswith("unknown")
+
+
+# --- systemd ---
+
+
+@pytest.mark.parametrize("is_abstract", [False, True])
+def test_systemd_is_told(tmp_path: Path, is_abstract: bool) -> None:
+    name = f"@sipagent-test-{os.getpid()}" if is_abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0" + name[1:] if is_abstract else name)
+        manager.settimeout(5)
+        environ = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())}
+        notifier = Notifier.from_environment(environ)
+        assert (environ, notifier.watchdog_ms) == ({}, 1500)
+        notifier.ready()
+        notifier.status("one")
+        notifier.status("one")
+        notifier.reloading()
+        notifier.watchdog()
+        notifier.stopping()
+        notifier.close()
+        told = [manager.recv(1000).decode() for _ in range(5)]
+    assert [text.split("MONOTONIC")[0] for text in told] == [
+        "READY=1",
+        "STATUS=one",
+        "RELOADING=1\n",
+        "WATCHDOG=1",
+        "STOPPING=1",
+    ]
+    assert told[2].partition("MONOTONIC_USEC=")[2].isdigit()
+
+
+def test_without_systemd_nothing_is_told_and_nothing_fails(tmp_path: Path) -> None:
+    for environ in ({}, {"NOTIFY_SOCKET": str(tmp_path / "gone"), "WATCHDOG_USEC": "1", "WATCHDOG_PID": "1"}):
+        notifier = Notifier.from_environment(environ)
+        notifier.ready()
+        assert notifier.watchdog_ms == 0
+        notifier.close()
+
+
+# --- places and the control socket ---
+
+
+def test_places(tmp_path: Path) -> None:
+    sip_yaml = tmp_path / "sip.yaml"
+    auto = SupervisionConfig()
+    assert state_dir(auto, sip_yaml, {}) == tmp_path / "state"
+    assert state_dir(auto, sip_yaml, {"STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}) == Path("/var/lib/a")
+    assert state_dir(SupervisionConfig(state_dir=Path("/x")), sip_yaml, {"STATE_DIRECTORY": "/y"}) == Path(
+        "/x"
+    )
+    runtime = {"RUNTIME_DIRECTORY": str(tmp_path)}
+    path = control_path(auto, sip_yaml, runtime)
+    assert path.parent == tmp_path
+    assert control_path(auto, tmp_path / "other.yaml", runtime) != path
+    with pytest.raises(ControlError, match="no server runs with"):
+        find_control(auto, sip_yaml, runtime)
+    with socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(path))
+        assert find_control(auto, sip_yaml, runtime) == path
+
+
+class Answering:
+    """A control server on a thread of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.server = ControlServer(path, self.selector, self.ask)
+        self.is_over = False
+        self.thread = threading.Thread(target=self.run)
+
+    def ask(self, command: str, reply: Reply) -> None:
+        reply({"ok": command == "status", "asked": command})
+
+    def run(self) -> None:
+        while not self.is_over:
+            for key, _ in self.selector.select(0.02):
+                key.data()
+
+
+@pytest.fixture
+def answering(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "run" / "control.sock"
+    running = Answering(path)
+    running.server.open()
+    running.thread.start()
+    yield path
+    running.is_over = True
+    running.thread.join()
+    running.server.close()
+    running.selector.close()
+    assert not path.exists()
+
+
+def test_the_control_socket_answers_its_owner_alone(answering: Path) -> None:
+    assert answering.stat().st_mode & 0o777 == 0o600
+    assert answering.parent.stat().st_mode & 0o777 == 0o700
+    assert ask_server(answering, "status") == {"ok": True, "asked": "status"}
+    assert ask_server(answering, "dance") == {"ok": False, "asked": "dance"}
+    assert ask_server(answering, "status", timeout_s=5)["ok"]
+
+
+def test_nonsense_on_the_control_socket_disturbs_nobody(answering: Path) -> None:
+    silent = [connected(answering) for _ in range(20)]
+    with connected(answering) as flooding:
+        flooding.sendall(b"x" * (LONGEST_REQUEST_BYTES + 1))
+        assert ends(flooding)
+    for line in (b"\n", b"[]\n", b'{"command": {}}\n', b"\xff\n"):
+        with connected(answering) as odd:
+            odd.sendall(line)
+            assert json.loads(odd.recv(1000))["ok"] is False
+    assert ask_server(answering, "status")["ok"]
+    for one in silent:
+        one.close()
+
+
+def connected(path: Path) -> socket.socket:
+    """As patient as it takes: the queue of waiting connections is short."""
+    asking = socket.socket(socket.AF_UNIX)
+    asking.settimeout(5)
+    while True:
+        try:
+            asking.connect(str(path))
+        except BlockingIOError:
+            time.sleep(0.01)
+        else:
+            return asking
+
+
+def ends(asking: socket.socket) -> bool:
+    """The server has closed it."""
+    try:
+        return asking.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_second_server_leaves_the_first_ones_socket_alone(answering: Path) -> None:
+    second = ControlServer(answering, selectors.DefaultSelector(), lambda *_: None)
+    with pytest.raises(ConfigError, match="another server answers"):
+        second.open()
+    second.close()
+    assert ask_server(answering, "status")["ok"]
+
+
+def test_what_a_killed_server_left_behind_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    with pytest.raises(ControlError, match="no server answers"):
+        ask_server(path, "status")
+    selector = selectors.DefaultSelector()
+    server = ControlServer(path, selector, lambda *_: None)
+    server.open()
+    server.close()
+    selector.close()
+
+
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    open_folder = tmp_path / "open"
+    open_folder.mkdir()
+    open_folder.chmod(0o777)
+    with pytest.raises(ConfigError, match="others may write"):
+        ControlServer(open_folder / "x.sock", selectors.DefaultSelector(), lambda *_: None).open()
