@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from sipagent.brain.types import Conversation, EndScored, LanguageModel, Message, Reader, SamplingLimits
-from sipagent.errors import EngineError, JobCancelled
+from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.speech.types import Cancelled
 
 _POLL_S = 0.02
@@ -127,7 +127,7 @@ class LateConversation:
         :raises EngineError: also where the model was not loaded in time, or cannot be.
         """
         deadline_s = time.monotonic() + limits.deadline_ms / 1000
-        while self._model.wait(_POLL_S) is None:
+        while not self._is_loaded():
             if cancelled() or self._is_closed:
                 raise JobCancelled("llm: cancelled while the model was being loaded")
             if time.monotonic() > deadline_s:
@@ -142,6 +142,13 @@ class LateConversation:
             self._is_closed = True
             if self._real is not None:
                 self._real.close()
+
+    def _is_loaded(self) -> bool:
+        """Wait a moment for the model. :raises EngineError: it cannot be loaded."""
+        try:
+            return self._model.wait(_POLL_S) is not None
+        except SipAgentError as error:
+            raise EngineError(str(error)) from error
 
     def _open(self) -> Conversation:
         with self._lock:

@@ -14,7 +14,7 @@ class SupervisionConfig:
 
     drain_s: int = 30
     """After SIGTERM calls in progress may go on for this long, then they hear goodbye. 0..3600 s."""
-    hang_ms: int = 1000
+    hang_ms: int = 800
     """A worker whose process, SIP thread or media clock shows no life for this long is ended and begun
     again. 300..60000 ms."""
     memory_mib: Literal["auto"] | int = "auto"

@@ -44,7 +44,7 @@ class Phase(Enum):
 class Rules:
     """Limits of one server."""
 
-    hang_ms: int = 1000
+    hang_ms: int = 800
     drain_ms: int = 30_000
     memory_mib: int | None = None
     """None: twice what it had when it was ready, and at least 1024 more."""
