@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sipagent.brain.late import LateModel
-from sipagent.brain.types import EndScored, LanguageModel, Message, Role, SamplingLimits
+from sipagent.brain.types import EndScored, LanguageModel, Message, Reader, Role, SamplingLimits
 from sipagent.errors import EngineError, JobCancelled, ModelError
 from sipagent.speech.types import Cancelled, never_cancelled
 
@@ -56,6 +56,12 @@ class EchoModel:
 
     def warm(self, system_prompt: str) -> None:
         self.warmed.append(system_prompt)
+
+    def open_reader(self, primer: str) -> Reader:
+        raise NotImplementedError(primer)
+
+    def warm_reader(self, primer: str) -> None:
+        self.warmed.append(primer)
 
     def close(self) -> None:
         self.is_closed = True
