@@ -28,7 +28,7 @@ _ROLE = re.compile(
     r"\s*:\s*",
     re.IGNORECASE,
 )
-_EMOTICON = re.compile(r"(?<!\w)(?:[:;=8xX]-?[)(DPpOo/|3]|<3|\^_?\^)(?!\w)")
+_EMOTICON = re.compile(r"(?<!\w)(?:[:;=xX]-?[)(DPpOo/|3]|8-?[)(]|<3|\^_?\^)(?!\w)")
 
 _ACTING_WORDS = (
     "smile laugh chuckle giggle grin sigh pause nod wink gasp cough sniff hum shrug yawn breathe blush "

@@ -223,3 +223,8 @@ def test_a_reply_says_the_same_in_clauses() -> None:
     clauses = [clause for character in reply for clause in splitter.push(character)] + splitter.flush()
     assert len(clauses) > 2
     assert " ".join(speakable(clause) for clause in clauses) == speakable(reply)
+
+
+def test_eighty_three_is_no_smile() -> None:
+    assert speakable("It costs 83 dollars.") == "It costs eighty three dollars."
+    assert speakable("Fine 8-)") == "Fine"
