@@ -98,7 +98,7 @@ def test_a_refused_registration_and_a_refusal_of_the_library_are_entries(
     assert (failed["trunk"], failed["sip_status"], failed["reason"]) == (TRUNK, 403, "Forbidden")
     (refused,) = bodies(disk, Kind.CALL_REFUSED)
     assert refused["sip_status"] == 488
-    assert refused["rule"].startswith("the library: the peer offers G729 and this trunk has G722")
+    assert str(refused["rule"]).startswith("the library: the peer offers G729 and this trunk has G722")
     assert refused["source"] == source
 
 
