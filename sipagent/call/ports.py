@@ -190,7 +190,8 @@ class MediaReport:
     def facts(self) -> dict[str, object]:
         """For the log and the ledger."""
         facts = asdict(self)
-        return {**facts, "rtp_jitter_ms": facts.pop("jitter_ms"), "rtp_mos": facts.pop("mos")}
+        facts["rtp_jitter_ms"], facts["rtp_mos"] = facts.pop("jitter_ms"), facts.pop("mos")
+        return facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,12 +98,17 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
     return file
 
 
+SUPERVISED = ("-m", "sipagent", "serve")
+ALONE = (*SUPERVISED, "--no-supervisor")
+"""One process: what a test kills or measures is the agent itself."""
+
+
 @contextmanager
 def running_agent(
     folder: Path,
     changes: dict[str, Any] | None = None,
     *,
-    program: tuple[str, ...] = ("-m", "sipagent", "serve"),
+    program: tuple[str, ...] = ALONE,
 ) -> Iterator[RunningAgent]:
     """Start the agent, wait until it is ready, end it whatever happens."""
     config = write_config(folder, changes)

@@ -51,8 +51,8 @@ def test_the_calls_end_tells_what_its_sound_was_like(agent: RunningAgent, loss_p
     assert ended["rtp_sent"] > 150
     assert ended["rtp_received"] + ended["rtp_lost"] == pytest.approx(200, abs=15)
     assert (ended["rtp_lost"] > 15) == (loss_pct > 0)
-    assert ended["mos"] < 3.5 if loss_pct else ended["mos"] > 4
-    assert ended["jitter_ms"] < 20
+    assert ended["rtp_mos"] < 3.5 if loss_pct else ended["rtp_mos"] > 4
+    assert ended["rtp_jitter_ms"] < 20
 
 
 def payloads(talking: TalkingCaller, payload: int) -> set[int]:

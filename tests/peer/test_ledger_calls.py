@@ -147,7 +147,10 @@ def test_a_killed_server_names_the_call_that_it_lost_and_a_flipped_byte_is_found
         assert (forgot["keys"], forgot["recordings"]) == (5, 3), "what is older goes by itself"
         greeted(phone, agent)
         call_id = agent.wait_for("call.started").facts["call_id"]
-        os.kill(agent.worker_pid, signal.SIGKILL)
+        assert agent.child.pid is not None
+        os.kill(agent.child.pid, signal.SIGKILL)
+        agent.wait_for("child.exited")
+    with running_agent(tmp_path, changes) as agent:
         lost = agent.wait_for("recording.dropped").facts
         assert (lost["call_id"], "cut short by a crash" in lost["reason"]) == (call_id, True)
         assert [body["open_calls"] for body in bodies(tmp_path, Kind.SERVER_CRASHED)] == [[call_id]]

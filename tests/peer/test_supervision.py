@@ -22,7 +22,7 @@ import yaml
 from sipagent.lab.sip_leg import LegState
 from sipagent.lab.softphone import Softphone
 from sipagent.ledger import Kind, LedgerReader
-from tests.peer.running_agent import RunningAgent, running_agent
+from tests.peer.running_agent import SUPERVISED, RunningAgent, running_agent
 
 pytestmark = pytest.mark.peer
 
@@ -273,7 +273,7 @@ def children_of(pid: int) -> list[int]:
 
 def test_a_drain_lets_calls_go_on_and_refuses_new_ones(tmp_path: Path) -> None:
     changes = {**PATIENT, "supervision.drain_s": 4}
-    with running_agent(tmp_path, changes) as agent, Softphone() as phone:
+    with running_agent(tmp_path, changes, program=SUPERVISED) as agent, Softphone() as phone:
         phone.call(agent.uri())
         assert phone.run(until=lambda: phone.is_up and bool(phone.spans()), timeout_ms=10_000)
         assert sipagent("drain", "-c", tmp_path / "sip.yaml").returncode == 0
@@ -300,7 +300,10 @@ def test_where_every_worker_finds_the_configuration_unusable_the_server_ends_wit
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
-    with running_agent(tmp_path, {**PATIENT, "supervision.drain_s": 600}) as agent, Softphone() as phone:
+    with (
+        running_agent(tmp_path, {**PATIENT, "supervision.drain_s": 600}, program=SUPERVISED) as agent,
+        Softphone() as phone,
+    ):
         phone.call(agent.uri())
         assert phone.run(until=lambda: phone.is_up, timeout_ms=10_000)
         assert agent.child.pid is not None
