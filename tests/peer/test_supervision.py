@@ -262,7 +262,10 @@ def test_a_lost_fork_server_costs_no_call_and_is_replaced(agent: RunningAgent, f
     assert not phone.run(until=lambda: phone.is_over, timeout_ms=500)
     pid = worker(folder)["pid"]
     os.kill(pid, signal.SIGKILL)
-    assert agent.wait_for("worker.died", after=start).facts["cause"].startswith("unknown")
+    cause = str(agent.wait_for("worker.died", after=start).facts["cause"])
+    assert cause.startswith(("unknown", "no heartbeat")), (
+        "who had forked it is gone; on a busy machine silence tells first"
+    )
     phone.close()
     call_up(agent.port, since_ms=time.monotonic() * 1000)[0].close()
 
