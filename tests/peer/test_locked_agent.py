@@ -221,9 +221,9 @@ def test_health_and_metrics_tell_of_the_call(locked: Locked) -> None:
     assert '"ready": true' in locked.pages, ready
     for line in (
         'sipagent_calls_total{direction="inbound",outcome="conversation",trunk="bench"} 1.0',
-        'sipagent_trunk_registered{trunk="office",worker="main"} 1.0',
+        'sipagent_trunk_registered{trunk="office",worker="worker-1"} 1.0',
         "sipagent_rtp_mos_count 1.0",
-        'sipagent_events_dropped{worker="main"} 0.0',
+        'sipagent_events_dropped{worker="worker-1"} 0.0',
         "sipagent_events_unreadable_total 0.0",
     ):
         assert line in locked.pages
