@@ -66,8 +66,8 @@ class Engines:
     speaking: dict[str, SpeakingEngines]
     """By voice."""
     lanes: dict[str, Lane]
-    flows: dict[str, Flow] = field(default_factory=dict)
-    """By persona."""
+    flows: dict[Path, Flow] = field(default_factory=dict)
+    """By file."""
 
     def warm(self, config: Config) -> None:
         """Read the prompts, say something to nobody: so that no caller waits for what comes first."""
@@ -146,12 +146,12 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
     return engines
 
 
-def flows_of(config: Config) -> dict[str, Flow]:
-    """The personas' flows, by persona.
+def flows_of(config: Config) -> dict[Path, Flow]:
+    """The personas' flows, by file.
 
     :raises ConfigError: one is not usable.
     """
-    return {name: load_flow(one.flow) for name, one in config.personas.items() if one.flow is not None}
+    return {one.flow: load_flow(one.flow) for one in config.personas.values() if one.flow is not None}
 
 
 def timed(log: structlog.stdlib.BoundLogger, name: str, load: Callable[[], T]) -> T:
@@ -166,7 +166,7 @@ def load_voice(
     config: Config,
     voice: str,
     lanes: dict[str, Lane],
-    flows: dict[str, Flow],
+    flows: dict[Path, Flow],
     log: structlog.stdlib.BoundLogger,
 ) -> SpeakingEngines:
     """A voice, and in its memory what its personas say by themselves.
@@ -186,7 +186,7 @@ def load_voice(
     return timed(log, voice, load)
 
 
-def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterator[str]:
+def stock_phrases(config: Config, voice: str, flows: dict[Path, Flow]) -> Iterator[str]:
     """What the personas with this voice say by themselves."""
     for named in config.personas.values():
         if named.voice != voice or unfilled_of(named):
@@ -198,8 +198,8 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
             yield from (persona.connecting, persona.not_connected)
         tape = plan_for(config.recording, persona)
         yield from tape.phrases() if tape else ()
-        if flow := flows.get(persona.name):
-            yield from fixed_texts(flow, persona.greeting)
+        if persona.flow is not None:
+            yield from fixed_texts(flows[persona.flow], persona.greeting)
 
 
 def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
@@ -227,7 +227,7 @@ def _load_end_model(config: Config, store: ModelStore) -> SmartTurn | None:
 def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offer: Offer) -> SessionParts:
     """What a call needs of the configuration and the engines.
 
-    :raises CapacityError: the language model has no place left.
+    :raises CapacityError: the language model has no place left. :raises ConfigError: its flow is not usable.
     """
     return SessionParts(
         persona=persona,
@@ -250,9 +250,11 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
 
 
 def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
-    flow = engines.flows.get(persona.name)
-    if flow is None:
+    if persona.flow is None:
         return None
+    flow = engines.flows.get(persona.flow)
+    if flow is None:  # a campaign's
+        flow = engines.flows[persona.flow] = load_flow(persona.flow)
     reader = engines.llm.open_reader(primer_of(flow))
     return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane)
 
@@ -385,6 +387,11 @@ class Worker:
     ) -> PlacedCall:
         """Call somebody. See ``OutboundDesk.place``."""
         return self._outbound.place(call, on_progress)
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """How many calls it takes, and how many there are. Any thread."""
+        return self._agent.max_calls, self._switchboard.desk.calls
 
     def trunk_states(self) -> tuple[TrunkState, ...]:
         """Every trunk: alive or not, since when and why. Any thread."""

@@ -7,12 +7,14 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from sipagent.call.dialling import Attempt, Outcome
+from sipagent.call.guide import Guide
 from sipagent.call.ports import EndCall, Line, Mailbox, Offer
 from sipagent.call.spend import Booking, OutboundRefused, SpendBook, price_per_minute
 from sipagent.call.trunks import routes
@@ -47,6 +49,14 @@ class OutboundCall:
     """How often this contact has been tried, with this call; for the ledger."""
     ring_s: int | None = None
     """Longest wait for an answer; None: ``limits.outbound.ring_s``."""
+    max_call_s: int | None = None
+    """Longest conversation; the persona's where that is shorter."""
+    flow: Path | None = None
+    """Instead of the persona's own."""
+    flow_variables: Mapping[str, str] = field(default_factory=dict)
+    """Values for the flow's ``variables``; those that it does not have are passed over."""
+    guide: Guide | None = None
+    """Decides when the conversation begins; None: with the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class DialOrder:
     caller_id: str
     """Empty: each trunk's own."""
     ring_ms: int
+    hears_early_media: bool
+    """What sounds before the answer is for the conversation's ear."""
     on_progress: Callable[[CallProgress], None]
     """Called on the SIP thread: must be quick."""
     on_result: Callable[[CallResult], None]
@@ -115,7 +127,7 @@ class Dialler(Protocol):
 class PlacingDesk(Protocol):
     """Where the conversations begin."""
 
-    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> "Session":
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig, order: OutboundCall) -> "Session":
         """Begin the conversation of an outgoing call. :raises CapacityError: there is no room."""
 
 
@@ -214,6 +226,7 @@ class OutboundDesk:
                 routes=tuple(trunks),
                 caller_id=call.caller_id,
                 ring_ms=ring_s * 1000,
+                hears_early_media=call.guide is not None,
                 on_progress=placed.on_progress,
                 on_result=on_result,
             )
@@ -230,7 +243,7 @@ class OutboundDesk:
             attempt=call.attempt,
         )
         try:
-            placed.session = self._desk.place(offer, line, persona)
+            placed.session = self._desk.place(offer, line, persona, call)
         except Exception:
             line.release()
             raise
@@ -254,6 +267,8 @@ def checked(config: Config, call: OutboundCall) -> tuple[str, PersonaConfig, lis
     if call.persona not in config.personas:
         raise OutboundRefused(f"no persona {call.persona!r}; there are: {', '.join(config.personas)}")
     persona = fill(config.personas[call.persona], call.variables)
+    longest_s = min(persona.max_call_s, call.max_call_s or persona.max_call_s)
+    persona = replace(persona, max_call_s=longest_s, flow=call.flow or persona.flow)
     if call.caller_id and not CALLER_ID.fullmatch(call.caller_id):
         raise OutboundRefused(f"caller id: expected a number, as in +15550100123, got {call.caller_id!r}")
     trunks = [trunk for trunk in config.trunks if call.trunk in ("", trunk.name)]

@@ -1,11 +1,13 @@
 """What a session is built from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.ear import HearingEngines
 from sipagent.call.flow_talk import FlowParts
+from sipagent.call.guide import Guide
 from sipagent.call.keys import KeyRules
+from sipagent.call.outbound import OutboundCall
 from sipagent.call.tape import TapePlan
 from sipagent.call.turn_events import Phrase
 from sipagent.call.turn_rules import TurnRules
@@ -34,6 +36,17 @@ class SessionParts:
     """What guides the conversation; None: the language model alone."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
+    guide: Guide | None = None
+    """Decides when the conversation begins; None: with the answer."""
+
+
+def for_order(parts: SessionParts, order: OutboundCall) -> SessionParts:
+    """The parts of a call that we place: its guide, and the flow with the order's values."""
+    flow = parts.flow
+    if flow is not None:
+        named = {name: text for name, text in order.flow_variables.items() if name in flow.flow.variables}
+        flow = replace(flow, flow=replace(flow.flow, variables={**flow.flow.variables, **named}))
+    return replace(parts, guide=order.guide, flow=flow)
 
 
 def phrase_text(persona: PersonaConfig, phrase: Phrase, index: int) -> str:
