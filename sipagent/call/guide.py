@@ -4,14 +4,17 @@
 
     line ──windows, words, keys──▶ Guide ──begin, say, transcribe, hang_up──▶ Stage (the session)
 
-A call without a guide begins with its greeting. With one, nothing is said before the guide says so; until
-then the turn machine rests. Everything here runs on the call's thread.
+Nothing is said before the guide says so; until then the turn machine rests. ``BeginAtOnce`` is the guide of
+every call that has none. Everything here runs on the call's thread.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from sipagent.units import Pcm16
+
+GUIDES_ATTEMPT = -1
+"""Marks the text that a guide has asked for: no attempt of the turn machine's has this number."""
 
 
 class Stage(Protocol):
@@ -69,3 +72,36 @@ class Guide(Protocol):
 
     def left(self) -> None:
         """The call is over, and nothing more comes. Last, once."""
+
+
+class BeginAtOnce:
+    """The conversation begins with the answer, and nobody steers it."""
+
+    announcement = ""
+
+    def enter(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def answered(self) -> None:
+        self._stage.begin("")
+
+    def window(self, pcm: Pcm16, voice: float) -> None:
+        pass
+
+    def heard(self, text: str) -> None:
+        pass
+
+    def caller_said(self, text: str) -> None:
+        pass
+
+    def pressed(self, digit: str) -> bool:
+        return False
+
+    def said(self) -> None:
+        pass
+
+    def outcome(self, name: str, data: Mapping[str, str]) -> None:
+        pass
+
+    def left(self) -> None:
+        pass

@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from sipagent.brain.clauses import ClauseSplitter
 from sipagent.brain.spoken import speakable
@@ -12,6 +14,7 @@ from sipagent.call.work import Lane, Priority
 from sipagent.errors import EngineError
 from sipagent.speech.phrases import PhraseCache
 from sipagent.speech.shaping import pause_after_ms
+from sipagent.speech.types import never_cancelled
 from sipagent.units import Pcm16, monotonic_ms
 
 _FIRST_SOUND_LIMIT_S = 0.5
@@ -117,16 +120,34 @@ class Speaker:
         self._limits = limits
         self._post = post
 
-    def say(self, utterance: Utterance, text: str) -> None:
-        """Prepare a phrase. Where its sound is cached it is there before this returns."""
-        pcm = self._engines.phrases.lookup(text)
-        if pcm is not None:
-            utterance.sound_begun()
-            self._post(SoundPrepared(utterance.utterance_id, pcm, text))
-            self._post(UtteranceComplete(utterance.utterance_id, text))
+    def say(self, utterance: Utterance, *texts: str) -> None:
+        """Prepare a phrase, or several in a row. Sound that is cached is there before this returns."""
+        sounds = [self._engines.phrases.lookup(text) for text in texts]
+        before = ""
+        for text, pcm in zip(texts, sounds, strict=True):
+            if pcm is not None and None not in sounds:
+                utterance.sound_begun()
+                pause_ms = pause_after_ms(before) if before else 0
+                self._post(SoundPrepared(utterance.utterance_id, pcm, text, pause_ms))
+            else:
+                self._synthesize(utterance, text, before)
+            before = text
+        if None in sounds:
+            self._complete(utterance, " ".join(texts))
         else:
-            self._synthesize(utterance, text, before="")
-            self._complete(utterance, text)
+            self._post(UtteranceComplete(utterance.utterance_id, " ".join(texts)))
+
+    def rehearse(self, *texts: str) -> None:
+        """Have the sound of phrases cached when they are due; what is due now goes first."""
+        for text in texts:
+            self._engines.tts_lane.submit(
+                partial(self._speak_to_nobody, text), priority=Priority.TAIL, cancelled=never_cancelled
+            )
+
+    def _speak_to_nobody(self, text: str) -> None:
+        with suppress(EngineError):  # it is told when the phrase is due
+            for _ in self._engines.phrases.speak(text, never_cancelled):
+                pass
 
     def reply(
         self, utterance: Utterance, history: Sequence[Message], *, first: str = "", then: str = ""

@@ -112,13 +112,18 @@ class Conduct:
     def __repr__(self) -> str:
         return f"Conduct({self.phase.value}, {self.answerer})"
 
+    def answered(self) -> None:
+        """The call is answered: who or what spoke before it tells nothing. Again: nothing happens."""
+        if not self._is_answered:
+            self._is_answered, self._answering = True, Answering()
+
     def window(self, window: Window) -> tuple[Action, ...]:
         """The next 32 ms of the line; also before the answer, with negative times."""
         self._now_ms = window.end_ms
         if self.phase in (Phase.OVER, Phase.LEFT, Phase.SCREENED):
             return ()
-        if window.start_ms >= 0 and not self._is_answered:  # what was said before it tells nothing
-            self._is_answered, self._answering = True, Answering()
+        if window.start_ms >= 0:
+            self.answered()
         shifted = Window(window.start_ms - self._offset_ms, window.voice, window.tones_hz)
         actions = self._on(self._answering.step(shifted))
         if self.phase is Phase.LEAVING and not actions and self._must_not_wait():

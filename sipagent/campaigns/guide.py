@@ -46,6 +46,7 @@ class CampaignGuide:
     def answered(self) -> None:
         """As ``Guide.answered``."""
         self._at_ms = 0
+        self._conduct.answered()
 
     def window(self, pcm: Pcm16, voice: float) -> None:
         """As ``Guide.window``."""

@@ -17,12 +17,12 @@ from datetime import UTC, datetime, timedelta
 from sipagent.campaigns.conduct import Script
 from sipagent.campaigns.contact_sources import read_rows
 from sipagent.campaigns.contacts import ContactList, contacts_of
-from sipagent.campaigns.dialler import CallEvent, CallOrder, Dialler, Finished, Moved
+from sipagent.campaigns.dialler import CallEvent, CallOrder, Dialler, Finished, Moved, NotPlaced
 from sipagent.campaigns.do_not_call import NumberFiles
-from sipagent.campaigns.outcomes import follow_up
+from sipagent.campaigns.outcomes import Follow, follow_up
 from sipagent.campaigns.pacing import CallRate, breaker_reason, day_obstacle, price_of
 from sipagent.campaigns.schedule import Schedule
-from sipagent.campaigns.store import CampaignStore, Claim, Waiting
+from sipagent.campaigns.store import LEASE_S, CampaignStore, Claim, Waiting
 from sipagent.campaigns.window import Window
 from sipagent.config.campaign import CampaignConfig
 from sipagent.errors import CampaignError, ConfigError
@@ -33,6 +33,8 @@ _RENEW = timedelta(seconds=15)
 _IDLE = timedelta(days=1)
 _HELD = timedelta(minutes=1)
 _PICK = 50
+_LAST_CALLS = timedelta(seconds=10)
+_TRY_AGAIN = timedelta(seconds=30)
 
 
 def note_nothing(campaign: str, decision: str, rule: str, personal: Mapping[str, str]) -> None:
@@ -51,6 +53,12 @@ class _Running:
     told: str = ""
     """The obstacle that was noted last, so that it is noted once."""
     calls: dict[int, Claim] = field(default_factory=dict)
+    leads_until: datetime | None = None
+    """This server runs it; None: another one does."""
+    asks_again: datetime | None = None
+    """When to see whether that one still lives."""
+    is_gone: bool = False
+    """It is no campaign any more; only its calls are awaited."""
 
     @classmethod
     def of(cls, config: CampaignConfig) -> "_Running":
@@ -78,9 +86,8 @@ class CampaignRunner:
         self._mailbox: queue.SimpleQueue[CallEvent] = queue.SimpleQueue()
         self._renewed: datetime | None = None
         self._wake = threading.Event()
-        for one in campaigns:
-            if one.quiet_hours.override:
-                self._note(one.name, "quiet_hours_overridden", one.quiet_hours.reason, {})
+        self._next_campaigns: tuple[CampaignConfig, ...] | None = None
+        self._note_overrides()
 
     def __repr__(self) -> str:
         return f"CampaignRunner({len(self._running)} campaigns, {self.calls} calls)"
@@ -90,22 +97,36 @@ class CampaignRunner:
         """Calls in progress."""
         return sum(len(one.calls) for one in self._running.values())
 
-    def run(self, stop: threading.Event, clock: Callable[[], datetime]) -> None:
-        """Tick until ``stop``; then no new call is placed, and those in progress are hung up and settled."""
+    def use(self, campaigns: tuple[CampaignConfig, ...]) -> None:
+        """Run these from the next tick on. Calls in progress end as they began. Any thread."""
+        self._next_campaigns = campaigns
+        self._wake.set()
+
+    def run(
+        self, stop: threading.Event, clock: Callable[[], datetime], ends: threading.Event | None = None
+    ) -> None:
+        """Tick until ``stop``; then no new call is placed, and those in progress are settled as they end.
+
+        :param ends: calls that are still in progress then are hung up; None: at ``stop``.
+        """
         while not stop.is_set():
-            try:
-                next_at = self.tick(clock())
-            except CampaignError as error:  # what cannot be recorded is not done
-                self._note("", "not_recorded", str(error), {})
-                next_at = clock() + timedelta(seconds=1)
-            self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))
-            self._wake.clear()
+            self._round(clock, self.tick)
+        while self.calls and not (ends or stop).is_set():
+            self._round(clock, self._keep)
         self._dialler.hang_up_all()
-        deadline = clock() + timedelta(seconds=10)
+        deadline = clock() + _LAST_CALLS
         while self.calls and clock() < deadline:
-            self._wake.wait(0.1)
-            self._wake.clear()
-            self._settle_all(clock())
+            self._round(clock, self._keep)
+        self._store.resign()
+
+    def _round(self, clock: Callable[[], datetime], work: Callable[[datetime], datetime]) -> None:
+        try:
+            next_at = work(clock())
+        except CampaignError as error:  # what cannot be recorded is not done
+            self._note("", "not_recorded", str(error), {})
+            next_at = clock() + timedelta(seconds=1)
+        self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))
+        self._wake.clear()
 
     def tick(self, now: datetime) -> datetime:
         """Do what is due.
@@ -113,16 +134,55 @@ class CampaignRunner:
         :param now: UTC.
         :returns: when there is something to do again, if no call ends before.
         """
+        self._keep(now)
+        self._take_campaigns()
+        return min([now + _IDLE, *(self._advance(one, now) for one in self._running.values())])
+
+    def _keep(self, now: datetime) -> datetime:
+        """What calls in progress need: their ends are recorded, their leases renewed."""
         self._settle_all(now)
         if self._renewed is None or now - self._renewed >= _RENEW:
             self._store.renew(now)
             for attempt_id in self._store.sweep(now).unsettled:
                 self._note("", "attempt_unsettled", str(attempt_id), {})
             self._renewed = now
-        return min([now + _IDLE, *(self._advance(one, now) for one in self._running.values())])
+        return now + _RENEW
+
+    def _take_campaigns(self) -> None:
+        """What ``use`` has brought; a campaign that is gone stays as long as it has calls."""
+        campaigns, self._next_campaigns = self._next_campaigns, None
+        if campaigns is None:
+            return
+        kept = {name: one for name, one in self._running.items() if one.calls}
+        running = {config.name: _Running.of(config) for config in campaigns}
+        for name, one in kept.items():
+            if name in running:
+                running[name].calls = one.calls
+            else:
+                one.is_gone = True
+                running[name] = one
+        self._running = running
+        self._note_overrides()
+
+    def _note_overrides(self) -> None:
+        for one in self._running.values():
+            if one.config.quiet_hours.override and not one.is_gone:
+                self._decide(one, "quiet_hours_overridden", one.config.quiet_hours.reason)
+
+    def _leads(self, one: _Running, now: datetime) -> bool:
+        """Whether this server runs the campaign: pace and caps are one server's to keep."""
+        if one.asks_again is None or now >= one.asks_again:
+            leads = self._store.lead(one.config.name, now, LEASE_S)
+            one.leads_until = now + timedelta(seconds=LEASE_S) if leads else None
+            one.asks_again = now + _RENEW
+        return one.leads_until is not None and now < one.leads_until
 
     def _advance(self, one: _Running, now: datetime) -> datetime:
         """One campaign."""
+        if one.is_gone:
+            return now + _IDLE
+        if not self._leads(one, now):
+            return now + _RENEW
         state, _, run_at, wanted = self._store.state(one.config.name)
         if state != "running":
             if state == "stopped" and self._store.next_due(one.config.name) is not None:
@@ -251,7 +311,7 @@ class CampaignRunner:
             except queue.Empty:
                 return
             match event:
-                case Finished():
+                case Finished() | NotPlaced():
                     try:
                         self._settle(event, now)
                     except CampaignError:
@@ -260,9 +320,12 @@ class CampaignRunner:
                 case Moved():
                     pass
 
-    def _settle(self, event: Finished, now: datetime) -> None:
+    def _settle(self, event: Finished | NotPlaced, now: datetime) -> None:
         one = next((r for r in self._running.values() if event.attempt_id in r.calls), None)
         if one is None:
+            return
+        if isinstance(event, NotPlaced):
+            self._take_back(one, event, now)
             return
         claim, ending = one.calls[event.attempt_id], event.ending
         follow = follow_up(ending, one.config.retry, attempts=claim.n, now=now)
@@ -274,6 +337,14 @@ class CampaignRunner:
         self._decide(one, "ended", rule, claim.contact.number)
         if ending.wants_no_more_calls:
             self._decide(one, "opted_out", "asked", claim.contact.number)
+
+    def _take_back(self, one: _Running, event: NotPlaced, now: datetime) -> None:
+        claim = one.calls[event.attempt_id]
+        due = None if event.is_lasting else now + _TRY_AGAIN
+        self._store.take_back(claim, Follow(due, event.why), now)
+        del one.calls[event.attempt_id]
+        decision = "not_called" if event.is_lasting else "postponed"
+        self._decide(one, decision, event.why, claim.contact.number)
 
     def _decide(self, one: _Running, decision: str, rule: str, number: str = "") -> None:
         self._note(one.config.name, decision, rule, {"contact": number} if number else {})
@@ -319,6 +390,8 @@ def order_of(config: CampaignConfig, claim: Claim) -> CallOrder:
         trunk=config.calls.trunk,
         persona=config.persona,
         flow=config.flow,
+        zone=claim.contact.zones[0],
+        n=claim.n,
         ring_s=config.calls.ring_s,
         max_call_s=config.calls.max_call_s,
         script=Script(announcement, voicemail, announcement, config.consent.opt_out_key),

@@ -237,8 +237,8 @@ class CampaignConfig:
     """In logs, results and commands."""
     persona: str
     """Who speaks: a persona of sip.yaml."""
-    flow: str = ""
-    """The conversation's flow; empty: the persona's prompt leads."""
+    flow: Path | None = None
+    """The conversation's flow, relative to the campaign file; none: the persona's, or its prompt leads."""
     contacts: ContactsConfig
     """Who is called."""
     variables: dict[str, str] = field(default_factory=dict)
