@@ -29,6 +29,7 @@ from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
+from sipagent.campaigns.service import CampaignService
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill, unfilled_of
 from sipagent.flows.load import load_flow
@@ -348,6 +349,7 @@ class Worker:
         self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
         self._outbound = OutboundDesk(config, self._switchboard.desk, self._agent.dialler, log)
+        self._campaigns = CampaignService(config, self, log, book)
 
     def __repr__(self) -> str:
         return f"Worker({self._switchboard!r}, {self._agent!r})"
@@ -381,6 +383,7 @@ class Worker:
             rss_mib=rss_mib(),
             pid=os.getpid(),
         )
+        self._campaigns.use(self._config)
 
     def place(
         self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
@@ -398,11 +401,14 @@ class Worker:
         return self._agent.trunk_states()
 
     def use(self, config: Config) -> None:
-        """As ``Switchboard.use``."""
+        """As ``Switchboard.use``; campaigns are read again."""
         self._switchboard.use(config)
+        self._outbound.use(config)
+        self._campaigns.use(config)
 
     def drain(self, timeout_s: float) -> None:
         """Take no more calls, leave the registrars, wait for the calls in progress; then ``close``."""
+        self._campaigns.stop()
         self._agent.leave_trunks()
         self._switchboard.desk.drain(timeout_s)
 
@@ -423,11 +429,14 @@ class Worker:
             "max_calls": self._agent.max_calls,
             "trunks": {state.trunk: state.health.value for state in self._agent.trunk_states()},
             "why_not_ready": self._switchboard.desk.why_closed(),
+            "campaigns": self._campaigns.status,
         }
 
     def close(self) -> None:
         """Say goodbye to the calls, hang up, free everything. Idempotent."""
+        self._campaigns.stop()
         self._switchboard.hang_up_all()
+        self._campaigns.close()
         self._agent.close()
         self._switchboard.close()
 

@@ -186,6 +186,11 @@ class OutboundDesk:
     def __repr__(self) -> str:
         return f"OutboundDesk({self._spend!r})"
 
+    def use(self, config: Config) -> None:
+        """Check and route new calls by another configuration; today's money and calls go on counting."""
+        self._config = config
+        self._spend = SpendBook(config.limits.outbound)  # the count is in its file
+
     def place(
         self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
     ) -> PlacedCall:

@@ -2,9 +2,6 @@
 
 import argparse
 import json
-import os
-import platform
-import random
 import signal
 import threading
 import time
@@ -18,8 +15,10 @@ from rich.live import Live
 from rich.table import Table
 
 from sipagent.campaigns.results import hand_on
-from sipagent.campaigns.runner import CampaignRunner, read_list
+from sipagent.campaigns.runner import CampaignRunner
+from sipagent.campaigns.running import read_list
 from sipagent.campaigns.schedule import Schedule
+from sipagent.campaigns.service import server_name
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.campaigns.window import Window
@@ -123,11 +122,6 @@ def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: date
     table = status_table(views, [one.name for one in campaigns])
     table.title = f"Campaigns, {now:%Y-%m-%d %H:%M} UTC"
     return table
-
-
-def server_name() -> str:
-    """Names this process in claims, never one that came before it."""
-    return f"{platform.node()}-{os.getpid()}-{random.getrandbits(32):08x}"
 
 
 def _stopping() -> threading.Event:

@@ -10,7 +10,7 @@ import pytest
 
 from sipagent.campaigns.contact_sources import read_rows
 from sipagent.campaigns.contacts import contacts_of
-from sipagent.campaigns.runner import read_list
+from sipagent.campaigns.running import read_list
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
 from sipagent.config.fields import DERIVED

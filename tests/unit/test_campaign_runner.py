@@ -12,7 +12,8 @@ import pytest
 
 from sipagent.campaigns.dialler import CallOrder, NotPlaced, Tell
 from sipagent.campaigns.outcomes import Ending, FlowResult, Follow, Outcome
-from sipagent.campaigns.runner import CampaignRunner, read_list
+from sipagent.campaigns.runner import CampaignRunner
+from sipagent.campaigns.running import read_list
 from sipagent.campaigns.store import LEASE_S, CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.config.campaign_load import load_campaign
