@@ -70,8 +70,8 @@ class Guide(Protocol):
     def outcome(self, name: str, data: Mapping[str, str]) -> None:
         """The conversation has come to something."""
 
-    def left(self) -> None:
-        """The call is over, and nothing more comes. Last, once."""
+    def left(self, *, is_broken: bool) -> None:
+        """The call is over, and nothing more comes. Last, once. ``is_broken``: by a fault of ours."""
 
 
 class BeginAtOnce:
@@ -103,5 +103,5 @@ class BeginAtOnce:
     def outcome(self, name: str, data: Mapping[str, str]) -> None:
         pass
 
-    def left(self) -> None:
+    def left(self, *, is_broken: bool) -> None:
         pass

@@ -184,7 +184,7 @@ class Session:
         self._record.ended(down, self._line.audio, monotonic_ms())
         self._line.release()
         self._on_end(self)
-        self._guide.left()
+        self._guide.left(is_broken=down is None)
 
     def _hear_last_words(self) -> None:
         """Who says "never call me again" and hangs up has said it."""

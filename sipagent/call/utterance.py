@@ -122,20 +122,20 @@ class Speaker:
 
     def say(self, utterance: Utterance, *texts: str) -> None:
         """Prepare a phrase, or several in a row. Sound that is cached is there before this returns."""
-        sounds = [self._engines.phrases.lookup(text) for text in texts]
         before = ""
-        for text, pcm in zip(texts, sounds, strict=True):
-            if pcm is not None and None not in sounds:
-                utterance.sound_begun()
-                pause_ms = pause_after_ms(before) if before else 0
-                self._post(SoundPrepared(utterance.utterance_id, pcm, text, pause_ms))
-            else:
+        sounds = [pcm for text in texts if (pcm := self._engines.phrases.lookup(text)) is not None]
+        if len(sounds) < len(texts):
+            for text in texts:
                 self._synthesize(utterance, text, before)
-            before = text
-        if None in sounds:
+                before = text
             self._complete(utterance, " ".join(texts))
-        else:
-            self._post(UtteranceComplete(utterance.utterance_id, " ".join(texts)))
+            return
+        utterance.sound_begun()
+        for text, pcm in zip(texts, sounds, strict=True):
+            pause_ms = pause_after_ms(before) if before else 0
+            self._post(SoundPrepared(utterance.utterance_id, pcm, text, pause_ms))
+            before = text
+        self._post(UtteranceComplete(utterance.utterance_id, " ".join(texts)))
 
     def rehearse(self, *texts: str) -> None:
         """Have the sound of phrases cached when they are due; what is due now goes first."""

@@ -5,8 +5,6 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Protocol
 
-import structlog
-
 from sipagent.call import dialling
 from sipagent.call.outbound import CallProgress, CallResult, OutboundCall, PlacedCall
 from sipagent.call.spend import OutboundRefused
@@ -45,11 +43,17 @@ class Agent(Protocol):
         """As ``OutboundDesk.place``."""
 
 
+def utc_now() -> datetime:
+    """Wall time."""
+    return datetime.now(UTC)
+
+
 class AgentDialler:
     """The ``Dialler`` of a server. ``place`` on the campaigns' thread."""
 
-    def __init__(self, config: Config, agent: Agent, log: structlog.stdlib.BoundLogger) -> None:
-        self._config, self._agent, self._log = config, agent, log
+    def __init__(self, config: Config, agent: Agent, clock: Callable[[], datetime] = utc_now) -> None:
+        """:param clock: wall time, by which people want to be called back."""
+        self._config, self._agent, self._clock = config, agent, clock
         self._live: dict[int, Future[PlacedCall]] = {}
 
     def __repr__(self) -> str:
@@ -78,7 +82,7 @@ class AgentDialler:
             if (progress := _PROGRESS.get(event.what)) is not None:
                 tell(Moved(order.attempt_id, progress))
 
-        guide = CampaignGuide(order.script, order.zone, lambda: datetime.now(UTC), on_left)
+        guide = CampaignGuide(order.script, order.zone, self._clock, on_left)
         self._live[order.attempt_id] = placed
         try:
             placed.set_result(self._agent.place(self._outbound(order, guide), on_progress))

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from sipagent.call.guide import Stage
 from sipagent.campaigns.answering import WINDOW_MS, Window
 from sipagent.campaigns.conduct import Action, Conduct, HangUp, Say, Script, StartFlow, StopFlow, Transcribe
 from sipagent.campaigns.line_tones import tones_in
-from sipagent.campaigns.outcomes import CALL_BACK, Ending, FlowResult
+from sipagent.campaigns.outcomes import CALL_BACK, Ending, FlowResult, Outcome
 from sipagent.campaigns.zones import zone
 from sipagent.units import Pcm16
 
@@ -35,6 +36,7 @@ class CampaignGuide:
         self._stage: Stage | None = None
         self._at_ms = _BEFORE_MS
         self._results: list[FlowResult] = []
+        self._is_broken = False
 
     def __repr__(self) -> str:
         return f"CampaignGuide({self._conduct!r})"
@@ -75,19 +77,21 @@ class CampaignGuide:
     def outcome(self, name: str, data: Mapping[str, str]) -> None:
         """As ``Guide.outcome``."""
         facts = dict(data)
-        if name == CALL_BACK and "at" not in facts:
-            at = moment_in(facts.values(), self._zone_name, self._clock())
-            facts |= {"at": at.isoformat(timespec="minutes")} if at else {}
+        if name == CALL_BACK and (at := moment_in(facts.values(), self._zone_name, self._clock())):
+            facts["at"] = at.isoformat(timespec="minutes")
         self._results = [one for one in self._results if one.name != name] + [FlowResult(name, facts)]
 
-    def left(self) -> None:
+    def left(self, *, is_broken: bool) -> None:
         """As ``Guide.left``."""
-        self._stage = None
+        self._stage, self._is_broken = None, is_broken
         self._on_left(self)
 
     def ending(self, sip_status: int, talk_ms: int) -> Ending:
         """How the call ended, where it was answered."""
-        return self._conduct.ending(sip_status, talk_ms, self._results)
+        ending = self._conduct.ending(sip_status, talk_ms, self._results)
+        if self._is_broken and not ending.wants_no_more_calls:
+            return replace(ending, outcome=Outcome.FAILED)
+        return ending
 
     @property
     def has_verdict(self) -> bool:

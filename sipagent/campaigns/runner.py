@@ -309,13 +309,14 @@ class CampaignRunner:
     def _take_back(self, one: Running, event: NotPlaced, now: datetime) -> None:
         claim = one.calls[event.attempt_id]
         due = None if event.is_lasting else now + _TRY_AGAIN
-        self._store.take_back(claim, Follow(due, event.why), now)
+        why = event.why.replace(claim.contact.number, "the number")  # it is entered sealed
+        self._store.take_back(claim, Follow(due, why), now)
         del one.calls[event.attempt_id]
         if event.is_lasting:
-            self._decide(one, "not_called", event.why, claim.contact.number)
+            self._decide(one, "not_called", why, claim.contact.number)
         else:
             one.held_until = due
-            self._hold(one, event.why)
+            self._hold(one, why)
 
     def _decide(self, one: Running, decision: str, rule: str, number: str = "") -> None:
         self._note(one.config.name, decision, rule, {"contact": number} if number else {})

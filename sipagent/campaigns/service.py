@@ -42,7 +42,7 @@ class CampaignService:
         """:param ledger: gets every decision; None: there is none."""
         self._agent, self._log = agent, log
         self._note = noting(log, ledger)
-        self._dialler = AgentDialler(config, agent, log)
+        self._dialler = AgentDialler(config, agent)
         self._campaigns: tuple[CampaignConfig, ...] = ()
         self._state_file = config.campaigns.state_file
         self._kept_free = config.campaigns.lines_kept_free

@@ -39,6 +39,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "trunk.registration_failed": ("trunk",),
     "trunk.up": ("trunk",),
     "trunk.down": ("trunk",),
+    "campaign.decided": ("campaign", "decision", "rule"),
+    "campaign.progressed": ("campaign", "state", "contacts"),
     "ledger.unwritable": (),
     "ledger.problem": (),
     "ledger.writable": (),
