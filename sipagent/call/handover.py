@@ -56,7 +56,7 @@ class Handover:
         self._talk, self._offer, self._line, self._record = talk, offer, line, record
         self._persona = parts.persona
         self._transfer = tr.Transfer()
-        self._target = self._summary = ""
+        self._target = self._summary = self._announcement = ""
         self._has_failed = False
         self._peer: AudioRings | None = None
         self._mouth: Mouth | None = None
@@ -88,6 +88,7 @@ class Handover:
             return
         if self._transfer.phase is not tr.Phase.IDLE:
             return
+        self._announcement = command.announcement or self._persona.connecting
         self._target, self._summary = target, "" if command.mode == "blind" else command.summary
         mode = command.mode if self._offer.takes_refer else "bridge"
         self._record.transfer_started(mode, target)
@@ -132,7 +133,7 @@ class Handover:
     def _do(self, action: tr.Action) -> None:
         match action:
             case Do.ANNOUNCE:
-                self._talk.say_aside(self._persona.connecting, interruptible=False)
+                self._talk.say_aside(self._announcement, interruptible=False)
             case Do.REFER:
                 self._line.refer(self._target)
             case Do.HOLD_CALLER:
