@@ -93,7 +93,7 @@ class Mouth:
         else:
             self._clauses.append(_Clause(text, self._total, end))
         self._total = end
-        self.pump()
+        self._fill()
 
     def finish(self) -> None:
         """Nothing more is to come."""
@@ -106,11 +106,7 @@ class Mouth:
         """
         if not self._is_open or self._is_held:
             return None, None
-        wanted = min(self._total - self._queued, _LEAD - self._ring.available)
-        if wanted > 0:
-            if self._queued == 0 and not self._has_begun:
-                self._base = self._ring.written
-            self._queued += self._ring.write(self._slice(self._queued, self._queued + wanted))
+        self._fill()
         is_all_queued = self._is_finished and self._queued == self._total
         is_expecting = self._has_begun and not is_all_queued
         self._ring.set_flags(Flag.ACTIVE | Flag.EXPECTING if is_expecting else Flag.ACTIVE)
@@ -122,6 +118,15 @@ class Mouth:
             ended = self._ring.time_of_ms(self._base + self._total, is_read=True)
             self._is_open = False
         return began, ended
+
+    def _fill(self) -> None:
+        """Write what the ring has room for. What became of it is for ``pump`` to tell."""
+        wanted = min(self._total - self._queued, _LEAD - self._ring.available)
+        if self._is_held or wanted <= 0:
+            return
+        if self._queued == 0 and not self._has_begun:
+            self._base = self._ring.written
+        self._queued += self._ring.write(self._slice(self._queued, self._queued + wanted))
 
     def hold(self) -> None:
         """Fall silent within two frames, without a click; what is left stays."""
@@ -147,7 +152,7 @@ class Mouth:
         self._base = self._ring.written - restart
         self._queued = restart
         self._fade_in_at(restart)
-        self.pump()
+        self._fill()
 
     def drop(self) -> str:
         """End the utterance where it is; what was heard of it."""

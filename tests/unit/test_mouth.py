@@ -66,6 +66,18 @@ def test_starved_utterance_goes_on_where_it_stopped_and_counts_underruns() -> No
     assert bench.ended == 1
 
 
+def test_a_beginning_is_told_even_where_more_sound_comes_before_anybody_asks() -> None:
+    bench = Bench()
+    bench.mouth.begin()
+    bench.mouth.add(words(1), "one")
+    for _ in range(3):
+        bench.rings.to_line.read_frame(FRAME_SAMPLES)  # the clock runs while the call's thread is busy
+    bench.mouth.add(words(1), "two")
+    bench.mouth.finish()
+    bench.tick(40)
+    assert (bench.began, bench.ended) == (1, 1)
+
+
 def test_hold_falls_silent_within_three_frames_without_a_click() -> None:
     bench = Bench()
     bench.mouth.begin()
