@@ -102,8 +102,10 @@ class Dialler:
 class OutgoingLeg(Leg):
     """One INVITE of ours. SIP thread only."""
 
-    def __init__(self, account: pj.Account, thread: SipThread, attempt: "_Attempt") -> None:
-        super().__init__(account, thread, _NO_CALL)
+    def __init__(
+        self, account: pj.Account, thread: SipThread, trunk: TrunkConfig, attempt: "_Attempt"
+    ) -> None:
+        super().__init__(account, thread, _NO_CALL, trunk=trunk)
         self.mailbox = attempt
         self._attempt = attempt
         self._is_confirmed = False
@@ -276,12 +278,12 @@ class DialledLine(SipLine):
         account = self._dialler.trunks.account(trunk.name)
         self._apply(dm.Sent(monotonic_ms()))
         self._progress("dialled", 0, "")
-        leg = OutgoingLeg(account, self._thread, _Attempt(self, route))
+        leg = OutgoingLeg(account, self._thread, trunk, _Attempt(self, route))
         leg.port = self._port
         self._leg = leg
         self._dialler.thread.adopt(leg)
         try:
-            self._dialler.trunks.with_codecs_of(trunk, lambda: leg.makeCall(*self._invitation(trunk)))
+            leg.makeCall(*self._invitation(trunk))
         except pj.Error as error:
             if self._leg is leg:  # else it has told its end itself
                 self._thread.leg_ended(leg)

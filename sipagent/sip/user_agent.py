@@ -16,7 +16,7 @@ import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
 from sipagent.call.trunks import TrunkState
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, TrunkConfig
 from sipagent.errors import CapacityError, SipError
 from sipagent.sip import endpoint
 from sipagent.sip.answers import StrayAnswers
@@ -26,6 +26,7 @@ from sipagent.sip.identity import identity_in
 from sipagent.sip.leg import Leg
 from sipagent.sip.line import SipLine
 from sipagent.sip.message import headers_of
+from sipagent.sip.mismatch import explain_refused_offer
 from sipagent.sip.outbound import Dialler
 from sipagent.sip.quarantine import PortQuarantine
 from sipagent.sip.transport import public_address_of
@@ -160,6 +161,10 @@ class SipUserAgent:
         stranger = Offer(call_id="", trunk="", dialled="", caller="", source=source)
         self._desk.turned_away(stranger, Rejection(status, rule))
 
+    def change_refused(self, message: str, trunk: TrunkConfig) -> None:
+        why, call_id = explain_refused_offer(message, trunk), headers_of(message).get("call-id", "")
+        self._log.info("call.change_refused", status=488, rule=why, trunk=trunk.name, pii_sip_call_id=call_id)
+
     def account_for(self, source: str, message: str) -> int | None:
         return self._trunks.account_for(source, message)
 
@@ -264,7 +269,7 @@ class SipUserAgent:
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
         trunk = self._trunks.trunk_of(source, message)
-        leg = Leg(account, self, library_id, dtmf=trunk.dtmf if trunk else "auto")
+        leg = Leg(account, self, library_id, trunk=trunk)
         leg.connection = self._trunks.connection_of(source, message)
         self._legs[leg] = None
         outcome = self._offer(leg, message, source)
