@@ -40,8 +40,8 @@ def sick_port() -> int:
 def trunks_agent(
     tmp_path_factory: pytest.TempPathFactory, desk_port: int, sick_port: int
 ) -> Iterator[RunningAgent]:
-    """With a trunk for each way of sending keys, one that takes no REFER, keys that hand calls over, and carriers
-    for that."""
+    """With a trunk for each way of sending keys, one that takes no REFER, keys that hand calls over, and the
+    carriers for that."""
     way = {"options_s": 0, "reply_ms": 2000, "caller_id": "+15550100999"}
     trunks = [
         trunk("bridging", BRIDGING_HOST, refer=False),
