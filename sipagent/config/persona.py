@@ -105,7 +105,7 @@ class PersonaConfig:
     variables: dict[str, str] = field(default_factory=dict)
     """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
     transfer: dict[str, str] = field(default_factory=dict)
-    """Whom a call may be handed to: names and SIP addresses."""
+    """Whom a call may be handed to: names and numbers, or SIP addresses."""
     tools: tuple[str, ...] = ()
     """Tools that its flow, or its free conversation, may use; all others are refused."""
     connecting: str = "One moment, I'll put you through."

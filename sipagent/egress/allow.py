@@ -126,6 +126,8 @@ def _hosts_of(config: Config) -> Iterator[tuple[str, str, int | None]]:
     for name, tool in config.tools.items():
         if tool.http is not None:
             yield tool.http.host, f"tools.{name}: http.url", tool.http.port
+    if (endpoint := config.llm.openai) is not None:
+        yield endpoint.host, "llm.openai.url", endpoint.port
 
 
 def _listening(config: Config) -> tuple[int, ...]:
