@@ -110,7 +110,6 @@ class AgentDialler:
             attempt=order.n,
             ring_s=order.ring_s,
             max_call_s=order.max_call_s,
-            flow=order.flow,
             flow_variables=order.variables,
             guide=guide,
         )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Protocol
 
 from sipagent.campaigns.conduct import Script
@@ -20,8 +19,6 @@ class CallOrder:
     caller_id: str
     trunk: str
     persona: str
-    flow: Path | None
-    """Instead of the persona's."""
     zone: str
     """The callee's."""
     n: int

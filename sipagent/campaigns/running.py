@@ -90,7 +90,6 @@ def order_of(config: CampaignConfig, claim: Claim) -> CallOrder:
         caller_id=config.calls.caller_id,
         trunk=config.calls.trunk,
         persona=config.persona,
-        flow=config.flow,
         zone=claim.contact.zones[0],
         n=claim.n,
         ring_s=config.calls.ring_s,

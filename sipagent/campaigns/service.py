@@ -26,7 +26,6 @@ from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaigns
 from sipagent.config.schema import Config
 from sipagent.errors import CampaignError, ConfigError
-from sipagent.flows.load import load_flow
 
 _RESULTS_EVERY_S = 2.0
 _AGAIN_S = 30.0
@@ -146,16 +145,7 @@ def load_all(config: Config) -> tuple[CampaignConfig, ...]:
     :raises ConfigError: one is not usable; with the problems of all.
     """
     trunks = [trunk.name for trunk in config.trunks]
-    campaigns = load_campaigns(config.campaigns.dir, personas=config.personas, trunks=trunks)
-    problems: list[str] = []
-    for path in sorted({one.flow for one in campaigns if one.flow is not None}):
-        try:
-            load_flow(path)
-        except ConfigError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigError(problems)
-    return campaigns
+    return load_campaigns(config.campaigns.dir, personas=config.personas, trunks=trunks)
 
 
 def server_name() -> str:

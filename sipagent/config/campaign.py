@@ -236,9 +236,7 @@ class CampaignConfig:
     name: str
     """In logs, results and commands."""
     persona: str
-    """Who speaks: a persona of sip.yaml."""
-    flow: Path | None = None
-    """The conversation's flow, relative to the campaign file; none: the persona's, or its prompt leads."""
+    """Who speaks, and by which flow: a persona of sip.yaml."""
     contacts: ContactsConfig
     """Who is called."""
     variables: dict[str, str] = field(default_factory=dict)
