@@ -185,6 +185,7 @@ class Dialogue:
         asked = self._flow.asked if self._flow is not None else None
         self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
         if not self.has_begun and text:
+            self._ear.forget()
             self._guide.said()
         elif not self.has_begun:
             self.hang_up()  # the voice has failed: nothing was said

@@ -113,6 +113,7 @@ _MUCH_SPEECH_MS = 5500
 _TEXT_MS = 700
 """Words that take longer are not waited for."""
 _TONE_AGAIN_MS, _MOST_TONE_MS = 1000, 6000
+_KIND_MS = 15_000
 _LISTEN_MS = 45_000
 """Corrections come within this time."""
 
@@ -137,7 +138,7 @@ class Answering:
         self.verdict: Answerer | None = None
         self._is_our_turn = False
         self._has_spoken_for_itself = False
-        """A machine, by its words: further ones tell nothing new."""
+        """A machine, by its words: what kind of one, the next few may tell better."""
         self._signals = SignalFinder()
         self._now_ms = 0
         self._voice = False
@@ -287,7 +288,8 @@ class Answering:
 
     def _wants_text(self) -> bool:
         """At each pause, and now and then while speech goes on."""
-        if self._now_ms > _LISTEN_MS or self._voice_ms < 128 or self._has_spoken_for_itself:
+        latest_ms = _KIND_MS if self._has_spoken_for_itself else _LISTEN_MS
+        if self._now_ms > latest_ms or self._voice_ms < 128:
             return False
         is_pause = self._silent_ms >= _PAUSE_ASK_MS and self._asked_pause != self._stretches
         is_long = (

@@ -4,7 +4,7 @@
 
     LISTENING ─ human, our turn ─▶ TALKING (the flow) ─ beep, machine's words ─▶ LEAVING
         ├─ voicemail ─▶ LEAVING: the beep, or silence where none comes ─▶ Say text, once ─▶ OVER
-        ├─ screening ─▶ Say who calls, once; then LISTENING as if newly answered
+        ├─ screening ─▶ ASKED: when it has ended, Say who calls, once; then LISTENING as if newly answered
         └─ ivr, fax, busy, no such number ─▶ OVER
 
 The thread of the call drives it: ``window`` for each 32 ms, ``heard`` for texts that were asked for,
@@ -33,6 +33,8 @@ from sipagent.campaigns.outcomes import OPT_OUT, Ending, FlowResult, Outcome, ou
 NO_BEEP_MS = 4000
 """Silence after a greeting at which the beep is no longer waited for."""
 LONGEST_GREETING_MS = 60_000
+_HAS_ASKED_MS = 900
+"""Silence after a screening service's question."""
 _CONVERSING_TURNS = 2
 """Whoever has answered us so often is no machine, whatever beeps."""
 
@@ -88,6 +90,7 @@ class Phase(Enum):
 
     LISTENING = "listening"
     TALKING = "talking"
+    ASKED = "asked"
     SCREENED = "screened"
     LEAVING = "leaving"
     LEFT = "left"
@@ -128,6 +131,9 @@ class Conduct:
         actions = self._on(self._answering.step(shifted))
         if self.phase is Phase.LEAVING and not actions and self._must_not_wait():
             return self._leave()
+        if self.phase is Phase.ASKED and self._answering.silent_ms >= _HAS_ASKED_MS:
+            self.phase = Phase.SCREENED
+            return (*actions, Say(self._script.introduction))
         return actions
 
     def heard(self, text: str) -> tuple[Action, ...]:
@@ -218,8 +224,8 @@ class Conduct:
                 self.phase = Phase.LEAVING
                 return stop
             case Answerer.SCREENING if self._script.introduction and not self._has_introduced:
-                self.phase, self._has_introduced = Phase.SCREENED, True
-                return (*stop, Say(self._script.introduction))
+                self.phase, self._has_introduced = Phase.ASKED, True
+                return stop
         return (*stop, *self._over())
 
     def _must_not_wait(self) -> bool:

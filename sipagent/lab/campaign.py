@@ -77,6 +77,9 @@ class LabTown:
         """:param speaks: people answer in words, else with keys."""
         self._theirs = spoken_by(VoiceConfig(engine="hibari"))
         self._speaks = speaks
+        answers = [text for texts in _ANSWERS.values() for text in texts] if speaks else []
+        for text in (*_PEOPLE_SAY, _VOICEMAIL_SAYS, _SCREENING_SAYS, *answers):
+            self._theirs(text)  # made now: nobody waits for a voice in the middle of a call
         self.people = People(self.behaviour_of)
         self.people.start()
 
@@ -93,8 +96,7 @@ class LabTown:
 
     def kind_of(self, number: str) -> str:
         """What a number is, always the same."""
-        shares = (*_SHARES, *_TALKERS) if self._speaks else _SHARES
-        return random.Random(number).choice([kind for kind, share in shares for _ in range(share)])
+        return kind_among(number, speaks=self._speaks)
 
     def behaviour_of(self, number: str, before: int) -> Behaviour:
         """What happens when it is called for the ``before + 1``-th time."""
@@ -132,6 +134,12 @@ class LabTown:
 
     def _hello(self, rng: random.Random) -> Pcm16:
         return np.concatenate([silence(rng.randrange(100, 600)), self._theirs(rng.choice(_PEOPLE_SAY))])
+
+
+def kind_among(number: str, *, speaks: bool) -> str:
+    """What a number is in a town whose people speak, or press keys; always the same."""
+    shares = (*_SHARES, *_TALKERS) if speaks else _SHARES
+    return random.Random(number).choice([kind for kind, share in shares for _ in range(share)])
 
 
 def pass_time(
