@@ -18,7 +18,7 @@ from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
-from sipagent.call.guide import GUIDES_ATTEMPT, Guide
+from sipagent.call.guide import Guide
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
 from sipagent.call.ports import SendDigits, TransferCall
@@ -151,8 +151,9 @@ class Dialogue:
                 if failed_attempt is not None:
                     self._step(ev.AttemptFailed(failed_attempt, monotonic_ms()))
                 self._delivery.settle()
-            case ev.TextHeard(attempt, text) if attempt == GUIDES_ATTEMPT:
-                self._guide.heard(text)
+            case ev.TextHeard(attempt, text) if attempt < 0:
+                if attempt == self._ear.guides_attempt:  # else it is of something that is over
+                    self._guide.heard(text)
             case ev.TextHeard():
                 self._guide.heard(event.text)
                 self._delivery.stamp("stt_final")

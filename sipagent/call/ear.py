@@ -98,6 +98,9 @@ class Ear:
         self._pending: list[Pcm16] = []
         self._pending_samples = 0
         self._needs_reset = False
+        self.guides_attempt = -1
+        """Marks a text that the guide has asked for, of what was heard since ``forget``: no attempt of the turn
+        machine's is below zero."""
         self._pending_lock = threading.Lock()
         self._stream_lock = threading.Lock()
 
@@ -179,6 +182,7 @@ class Ear:
         """The turn is over, or was not for us: the next voice begins a new one."""
         self._is_collecting = False
         self._turn = []
+        self.guides_attempt -= 1
         with self._pending_lock:
             self._pending = []
             self._pending_samples = 0

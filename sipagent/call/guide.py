@@ -13,9 +13,6 @@ from typing import Protocol
 
 from sipagent.units import Pcm16
 
-GUIDES_ATTEMPT = -1
-"""Marks the text that a guide has asked for: no attempt of the turn machine's has this number."""
-
 
 class Stage(Protocol):
     """What a guide may do with its call."""

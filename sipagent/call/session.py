@@ -16,7 +16,7 @@ import structlog
 from sipagent.call.controls import ControlEvent, Controls
 from sipagent.call.dialogue import Dialogue
 from sipagent.call.ear import Ear
-from sipagent.call.guide import GUIDES_ATTEMPT, BeginAtOnce, Guide
+from sipagent.call.guide import BeginAtOnce, Guide
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import (
@@ -201,7 +201,7 @@ class Session:
                 event = self._mailbox.get(timeout=left_ms / 1000)
             except queue.Empty:
                 return
-            if isinstance(event, TextHeard) and event.attempt == GUIDES_ATTEMPT:
+            if isinstance(event, TextHeard) and event.attempt == self._ear.guides_attempt:
                 self._guide.caller_said(event.text)
                 return
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from sipagent.call.dialogue import Dialogue
 from sipagent.call.ear import Ear
-from sipagent.call.guide import GUIDES_ATTEMPT
 from sipagent.speech.types import never_cancelled
 from sipagent.units import monotonic_ms
 
@@ -33,7 +32,8 @@ class CallStage:
 
     def transcribe_now(self) -> None:
         """Whatever goes on."""
-        self._ear.transcribe(GUIDES_ATTEMPT, never_cancelled, lambda lane, waited_ms: None, is_final=False)
+        attempt = self._ear.guides_attempt
+        self._ear.transcribe(attempt, never_cancelled, lambda lane, waited_ms: None, is_final=False)
 
     def fall_silent(self) -> None:
         """As ``Stage.fall_silent``."""
