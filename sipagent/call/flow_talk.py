@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from sipagent.brain.types import Message, Reader, Role
-from sipagent.call.endpointing import Asked
+from sipagent.call.dictation import Asked
 from sipagent.call.turn_events import ReplyBegan
 from sipagent.call.utterance import Speaker, Utterance, UtteranceFailed
 from sipagent.call.work import Lane, Priority
@@ -34,7 +34,7 @@ from sipagent.speech.types import Cancelled, never_cancelled
 
 _KEYS_PAUSE_MS = 3_000
 _ASKED = {
-    "phone": Asked.NUMBER,
+    "phone": Asked.PHONE,
     "digits": Asked.NUMBER,
     "name": Asked.SPELLING,
     "email": Asked.SPELLING,

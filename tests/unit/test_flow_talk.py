@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from sipagent.call.endpointing import Asked
+from sipagent.call.dictation import Asked
 from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, ToolAnswer, ToolDone, Understood
 from sipagent.call.utterance import Utterance
 from sipagent.errors import EngineError
@@ -215,4 +215,4 @@ def test_patience_follows_the_open_slot() -> None:
     for texts in (BOOKING[:2], BOOKING[2:3], BOOKING[3:4]):
         call.turn(*texts)
         asked.append(call.talk.asked)
-    assert asked == [Asked.SPELLING, Asked.NUMBER, Asked.YES_NO]
+    assert asked == [Asked.SPELLING, Asked.PHONE, Asked.YES_NO]
