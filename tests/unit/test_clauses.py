@@ -117,7 +117,10 @@ def test_behind_a_very_short_clause_half_a_sentence_is_enough() -> None:
 
 
 def test_later_clauses_are_sentences() -> None:
-    text = "Hi there and good morning. I looked at the calendar, and on Tuesday, in the morning, there is room. Fine?"
+    text = (
+        "Hi there and good morning. I looked at the calendar, and on Tuesday, in the morning, there is room. "
+        "Fine?"
+    )
     assert _split(text) == [
         "Hi there and good morning.",
         "I looked at the calendar, and on Tuesday, in the morning, there is room.",
