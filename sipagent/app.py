@@ -2,14 +2,16 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
+from sipagent.brain.endpoint import EndpointModel, endpoint_of
+from sipagent.brain.failover import FailoverModel
 from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
@@ -23,7 +25,7 @@ from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
-from sipagent.call.ports import Offer
+from sipagent.call.ports import Offer, SecondLegs
 from sipagent.call.tape import plan_for
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
@@ -31,7 +33,7 @@ from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill, unfilled_of
-from sipagent.flows.load import load_flow
+from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
@@ -45,6 +47,8 @@ from sipagent.speech.tts import load_tts
 from sipagent.speech.types import SttEngine, never_cancelled
 from sipagent.speech.vad import VadModel
 from sipagent.supervision.policy import Vitals
+from sipagent.tools.check import load_flows
+from sipagent.tools.toolbox import Toolbox
 from sipagent.units import monotonic_ms
 
 MAX_CALLS = 4
@@ -66,6 +70,7 @@ class Engines:
     speaking: dict[str, SpeakingEngines]
     """By voice."""
     lanes: dict[str, Lane]
+    tools: Toolbox
     flows: dict[str, Flow] = field(default_factory=dict)
     """By persona."""
 
@@ -111,7 +116,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
 
     :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
-    flows = flows_of(config)
+    flows = load_flows(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -121,6 +126,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             ("eot", 1, _END_MODEL_NICENESS),
             ("reply", max_calls, 0),
             ("tts", 1, 0),
+            ("tool", max_calls, 0),
         )
     }
     voices = sorted({persona.voice for persona in config.personas.values()})
@@ -139,19 +145,12 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
             lanes,
+            Toolbox(config, lanes["tool"], log, threads=max_calls),
             flows,
         )
     for lane in engines.lanes.values():
         lane.start()
     return engines
-
-
-def flows_of(config: Config) -> dict[str, Flow]:
-    """The personas' flows, by persona.
-
-    :raises ConfigError: one is not usable.
-    """
-    return {name: load_flow(one.flow) for name, one in config.personas.items() if one.flow is not None}
 
 
 def timed(log: structlog.stdlib.BoundLogger, name: str, load: Callable[[], T]) -> T:
@@ -198,18 +197,25 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
             yield from (persona.connecting, persona.not_connected)
         tape = plan_for(config.recording, persona)
         yield from tape.phrases() if tape else ()
-        if flow := flows.get(persona.name):
+        if flow := flow_for(flows, persona):
             yield from fixed_texts(flow, persona.greeting)
+        for tool in (config.tools[name] for name in persona.tools if name in config.tools):
+            yield from filter(None, (tool.filler, tool.on_failure))
 
 
 def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
-    return load_llm(
-        config.llm.model,
-        store,
-        max_calls=max_calls,
-        context_tokens=config.llm.context_tokens,
-        threads=cores_of(config),
+    llm, remote = config.llm, None
+    if llm.openai is not None:
+        endpoint = endpoint_of(llm.openai)
+        remote = EndpointModel(endpoint, max_calls=max_calls, context_tokens=llm.context_tokens)
+        if not llm.openai.local:
+            return remote
+    local = load_llm(
+        llm.model, store, max_calls=max_calls, context_tokens=llm.context_tokens, threads=cores_of(config)
     )
+    if remote is None or llm.openai is None:
+        return local
+    return FailoverModel(remote, local, probe_s=llm.openai.probe_s)
 
 
 def _load_stt(config: Config, store: ModelStore) -> SttEngine:
@@ -250,16 +256,26 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
 
 
 def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
-    flow = engines.flows.get(persona.name)
+    flow = flow_for(engines.flows, persona)
     if flow is None:
         return None
-    reader = engines.llm.open_reader(primer_of(flow))
-    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane)
+    is_free = persona.name not in engines.flows  # rules alone decide there
+    reader = None if is_free else engines.llm.open_reader(primer_of(flow))
+    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane, engines.tools.of(persona))
+
+
+def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
+    """What guides a persona: its flow, or where it has tools alone the one that leaves the talking to the
+    language model; None: nothing does."""
+    if persona.name in flows or not persona.tools:
+        return flows.get(persona.name)
+    return free_flow(tools=persona.tools, targets=persona.transfer, goodbye=persona.goodbye)
 
 
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
     """The turn machine's rules for a persona."""
     turn, barge_in = config.speech.turn, config.speech.barge_in
+    tool_ms = (config.tools[name].timeout_ms for name in persona.tools if name in config.tools)
     backchannels = frozenset(" ".join(words_of(text)) for text in barge_in.backchannels)
     return TurnRules(
         pause_ms=turn.pause_ms,
@@ -271,7 +287,7 @@ def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
         backchannels=backchannels,
         no_input_after_ms=persona.no_input.after_ms,
         no_input_prompts=len(persona.no_input.prompts),
-        thinking_limit_ms=config.llm.deadline_ms + 4000,
+        thinking_limit_ms=max(config.llm.deadline_ms, *tool_ms, 0) + 4000,
     )
 
 
@@ -285,6 +301,8 @@ class Switchboard:
         self._config = config
         self._log = log
         self.engines: Engines | None = None
+        self.second_legs: SecondLegs | None = None
+        """Who calls those that callers are handed to; None: nobody does."""
         self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
@@ -311,7 +329,10 @@ class Switchboard:
         """
         engines = self.engines
         assert engines is not None
-        engines.flows.update(flows_of(config))
+        flows = load_flows(config)
+        for name in [name for name in engines.flows if name not in flows]:
+            del engines.flows[name]
+        engines.flows.update(flows)
         for voice in sorted({persona.voice for persona in config.personas.values()}):
             known = engines.speaking.get(voice)
             if known is None:
@@ -334,7 +355,8 @@ class Switchboard:
 
     def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
         assert self.engines is not None  # the desk is closed until they are loaded
-        return session_parts(self._config, self.engines, persona, offer)
+        parts = session_parts(self._config, self.engines, persona, offer)
+        return replace(parts, second_legs=self.second_legs)
 
 
 class Worker:
@@ -347,6 +369,7 @@ class Worker:
         self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
         self._outbound = OutboundDesk(config, self._switchboard.desk, self._agent.dialler, log)
+        self._switchboard.second_legs = self._outbound
 
     def __repr__(self) -> str:
         return f"Worker({self._switchboard!r}, {self._agent!r})"

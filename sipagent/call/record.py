@@ -9,6 +9,8 @@ import structlog
 
 from sipagent.call.audit import CallAudit
 from sipagent.call.ports import DigitWay, LineDown, LineProgress, Offer, TransferMode
+from sipagent.call.tool_calls import noted
+from sipagent.call.tool_port import ToolAnswer
 from sipagent.call.utterance import Utterance
 from sipagent.config.schema import PersonaConfig
 from sipagent.ledger import Kind
@@ -37,6 +39,11 @@ class CallRecord:
 
     def __repr__(self) -> str:
         return f"CallRecord(turns={self._turn_id}, v2v_ms={self._v2v_ms})"
+
+    @property
+    def log(self) -> structlog.stdlib.BoundLogger:
+        """The call's own log, for whatever acts on its behalf."""
+        return self._log
 
     def begin(self, offer: Offer, persona: PersonaConfig) -> str | None:
         """Before the answer; waits for the disk.
@@ -145,6 +152,24 @@ class CallRecord:
         body: dict[str, object] = {"name": f"outcome.{name}", "reached_ms": monotonic_ms()}
         self._audit.note(Kind.CALL_MILESTONE, body, sealed={"data": dict(data)})
 
+    def tool_called(self, tool: str, run_id: str, arguments: Mapping[str, str]) -> None:
+        """A tool begins its work."""
+        self._log.info("tool.called", tool=tool, tool_call_id=run_id, pii_arguments=dict(arguments))
+        self._audit.tool_called(tool, run_id, dict(arguments))
+
+    def tool_returned(self, tool: str, run_id: str, answer: ToolAnswer) -> None:
+        """… and is at its end."""
+        self._log.info(
+            "tool.returned",
+            tool=tool,
+            tool_call_id=run_id,
+            status=answer.status,
+            took_ms=answer.took_ms,
+            pii_result=answer.result,
+        )
+        result = noted(answer.result)
+        self._audit.tool_returned(tool, run_id, result, ok=answer.is_ok, took_ms=answer.took_ms)
+
     def pressed(self, digit: str, how: DigitWay) -> None:
         """A DTMF digit."""
         self._log.info("dtmf.received", how=how, pii_digit=digit)
@@ -170,6 +195,10 @@ class CallRecord:
         """The call is being handed over."""
         self._log.info("transfer.started", how=how, pii_target=target)
         self._audit.transfer_started(how, target)
+
+    def transfer_refused(self, reason: str) -> None:
+        """Whom the call was meant for may not be called."""
+        self._log.warning("transfer.refused", pii_reason=reason)
 
     def transfer_progressed(self, sip_status: int) -> None:
         """What the peer tells of it."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
     Library,
     core_notes,
@@ -24,6 +25,7 @@ from sipagent.config.schema import Config
 from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
 from sipagent.modelstore.store import ModelStore
+from sipagent.tools.check import load_flows
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,6 +49,11 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         config = load_config(args.config)
+    except ConfigError as error:
+        _tell("problem", error.problems, as_json=args.json)
+        return os.EX_CONFIG
+    try:
+        load_flows(config)
     except ConfigError as error:
         _tell("problem", error.problems, as_json=args.json)
         return os.EX_CONFIG
@@ -87,6 +94,8 @@ def environment_findings(
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
     yield from tls_findings(config)
+    if is_thorough:
+        yield from endpoint_findings(config)
     try:
         store = ModelStore(config.models_dir)
     except ModelError as error:

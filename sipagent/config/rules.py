@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 
 from sipagent.config.fields import Problem
+from sipagent.config.keys import number_of
 from sipagent.config.network import LEAST_RTP_PORTS
 from sipagent.config.persona import NumberConfig, PersonaConfig
 from sipagent.config.schema import Config, for_worker
+from sipagent.config.tools import BUILT_IN, TRANSFER
 from sipagent.config.variables import unfilled_of
 
 MOST_TRUNKS = 7
@@ -62,6 +64,20 @@ def _numbers(config: Config) -> Iterator[Problem]:
         above.append(number)
 
 
+def _transfers(config: Config) -> Iterator[Problem]:
+    limits = config.limits.outbound
+    for name, persona in config.personas.items():
+        for desk, target in persona.transfer.items():
+            number, key = number_of(target), f"personas.{name}.transfer.{desk}"
+            if not limits.allows(number):
+                yield key, f"{number or target!r} may not be called: add it to limits.outbound.allow"
+            elif limits.spend_per_day is not None and limits.rate_for(number) is None:
+                yield (
+                    key,
+                    f"{number!r} has no price, and spend_per_day is set: add it to limits.outbound.rates",
+                )
+
+
 def _unfilled(key: str, persona: PersonaConfig) -> Iterator[Problem]:
     for name, where in unfilled_of(persona).items():
         yield (
@@ -112,6 +128,17 @@ def _prompts(config: Config) -> Iterator[Problem]:
             )
 
 
+def _tools(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        for tool in persona.tools:
+            if tool in BUILT_IN:
+                if tool == TRANSFER and not persona.transfer:
+                    yield f"personas.{name}.tools", "transfer has nobody to hand a call to; fill transfer:"
+            elif tool not in config.tools and not config.source.has(f"tools.{tool}"):
+                known = ", ".join((*config.tools, *BUILT_IN))
+                yield f"personas.{name}.tools", f"no tool {tool!r}; there are: {known}"
+
+
 def _recording(config: Config) -> Iterator[Problem]:
     if config.recording.enabled and not config.ledger.enabled:
         yield "recording.enabled", "needs ledger.enabled: recordings lie in the ledger's folder"
@@ -133,10 +160,12 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("trunks",), _names),
     (("trunks",), _accounts),
     (("numbers", "personas"), _numbers),
+    (("personas", "limits"), _transfers),
     (("listen", "rtp", "workers"), _ports),
     (("listen", "rtp", "workers"), _workers),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
+    (("personas", "tools"), _tools),
     (("recording", "ledger"), _recording),
     (("trunks", "security", "listen"), _callers),
 )

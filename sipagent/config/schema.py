@@ -17,6 +17,7 @@ from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret
 from sipagent.config.keys import KeyConfig, KeypadConfig
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RtpConfig, TlsConfig
+from sipagent.config.openai import OpenAiConfig
 from sipagent.config.outbound import OutboundLimits, RateConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
 from sipagent.config.recording import RecordingConfig
@@ -24,6 +25,7 @@ from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
 from sipagent.config.supervision import SupervisionConfig, share, shifted
+from sipagent.config.tools import HttpConfig, MessagesConfig, ToolConfig
 from sipagent.config.trunk import AuthConfig, RegisterConfig, TrunkConfig
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "ConsoleConfig",
     "EgressConfig",
     "HostPort",
+    "HttpConfig",
     "KeyConfig",
     "KeypadConfig",
     "LedgerConfig",
@@ -45,8 +48,10 @@ __all__ = [
     "ListenConfig",
     "LlmConfig",
     "LogConfig",
+    "MessagesConfig",
     "NoInputConfig",
     "NumberConfig",
+    "OpenAiConfig",
     "OutboundLimits",
     "PersonaConfig",
     "PortRange",
@@ -61,6 +66,7 @@ __all__ = [
     "SttConfig",
     "SupervisionConfig",
     "TlsConfig",
+    "ToolConfig",
     "TrunkConfig",
     "TtsConfig",
     "TurnConfig",
@@ -78,10 +84,12 @@ MOST_WORKERS = 16
 class LlmConfig:
     """Section ``llm``: the language model."""
 
-    engine: Literal["llama.cpp"] = "llama.cpp"
-    """The only one so far."""
+    engine: Literal["llama.cpp", "openai"] = "llama.cpp"
+    """Where replies are made: in this process, or by an OpenAI-compatible endpoint (section ``openai``)."""
     model: str = "auto"
-    """Model of kind llm in the catalogue; ``auto``: the best installed one."""
+    """Local model, of kind llm in the catalogue; ``auto``: the best installed one."""
+    openai: OpenAiConfig | None = None
+    """The endpoint; needed for ``engine: openai``, and there only."""
     context_tokens: int = 2048
     """Prompt and conversation of one call. 512..32768 tokens."""
     max_reply_tokens: int = 80
@@ -103,6 +111,11 @@ class LlmConfig:
             threads=(1, 64),
             deadline_ms=(1000, 60000),
         )
+        if (self.engine == "openai") != (self.openai is not None):
+            hint = "is needed by engine: openai" if self.openai is None else "goes with engine: openai only"
+            yield "openai", hint
+        elif self.openai is not None and self.openai.first_token_ms > self.deadline_ms // 2:
+            yield "deadline_ms", "expected twice openai.first_token_ms, so that the local model can step in"
         if self.max_reply_tokens * 4 > self.context_tokens:
             yield "max_reply_tokens", f"expected at most a quarter of context_tokens ({self.context_tokens})"
 
@@ -181,6 +194,13 @@ class Config:
     """Health and metrics over HTTP; ``false``: none."""
     egress: EgressConfig = field(default_factory=EgressConfig)
     """The lock on what leaves this machine."""
+    tools: dict[str, ToolConfig] = field(default_factory=dict)
+    """What the program can do for callers, by name, besides the tools that it brings."""
+    tools_dir: Path = Path(".")
+    """Folder that the tools' commands run in and that their Python modules are found from, relative to
+    sip.yaml; without the key its own folder."""
+    messages: MessagesConfig = field(default_factory=MessagesConfig)
+    """What callers leave for others."""
     models_dir: Path = Path("models")
     """Folder of the models and their catalogue, relative to sip.yaml. Without the key: ``models`` beside
     sip.yaml where it has a catalogue, else the program's own."""
