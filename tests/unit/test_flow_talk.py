@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from sipagent.call.dictation import Asked
+from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, Understood
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
 from sipagent.call.utterance import Utterance
