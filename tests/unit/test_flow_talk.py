@@ -248,7 +248,6 @@ def test_patience_follows_the_open_slot() -> None:
         call.turn(*texts)
         asked.append(call.talk.asked)
     assert asked == [Asked.SPELLING, Asked.PHONE, Asked.YES_NO]
-    assert asked == [Asked.SPELLING, Asked.NUMBER, Asked.YES_NO]
 
 
 def test_tool_leaves_its_beginning_and_end_and_is_filled_with_its_own_words() -> None:
