@@ -281,6 +281,7 @@ def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
     return TurnRules(
         pause_ms=turn.pause_ms,
         delays=CommitDelays(turn.commit_ms.sure, turn.commit_ms.doubt, turn.commit_ms.latest),
+        longest_ms=turn.longest_ms,
         barge_in=barge_in.enabled,
         min_voice_ms=barge_in.min_voice_ms,
         verdict_ms=barge_in.verdict_ms,
@@ -448,7 +449,10 @@ class Worker:
         return {
             "calls": self._switchboard.desk.calls,
             "max_calls": self._agent.max_calls,
-            "trunks": {state.trunk: state.health.value for state in self._agent.trunk_states()},
+            "trunks": {
+                one.trunk: {"state": one.health.value, "reason": one.reason, "registration": one.registration}
+                for one in self._agent.trunk_states()
+            },
             "why_not_ready": self._switchboard.desk.why_closed(),
             "campaigns": self._campaigns.status,
         }

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from sipagent.brain.types import Message, Reader, Role
-from sipagent.call.endpointing import Asked
+from sipagent.call.dictation import Asked
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import ToolAnswer, ToolRunner
 from sipagent.call.turn_events import ReplyBegan
@@ -35,7 +35,7 @@ from sipagent.flows.understand import Understanding, understand_by_rules
 
 _KEYS_PAUSE_MS = 3_000
 _ASKED = {
-    "phone": Asked.NUMBER,
+    "phone": Asked.PHONE,
     "digits": Asked.NUMBER,
     "name": Asked.SPELLING,
     "email": Asked.SPELLING,
@@ -89,7 +89,7 @@ class _Step:
     """To be done at the commit."""
     is_committed: bool = False
     has_acted: bool = False
-    """A tool that is not safe has been called."""
+    """A tool that is not safe has been called, or the call is being handed over."""
     before: Talk | None = None
     """Where the talk stood before the commit, as long as it can be taken back."""
     run_id: str = ""
@@ -291,7 +291,7 @@ class FlowTalk:
                     self._run_id = step.run_id
                 case fm.Transfer(target):
                     if self._deeds.transfer(target, " ".join(step.said)):
-                        step.said = []
+                        step.said, step.has_acted = [], True
                     else:
                         self._advance(step, fm.TransferFailed())
 

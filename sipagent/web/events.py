@@ -41,6 +41,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "trunk.down": ("trunk",),
     "campaign.decided": ("campaign", "decision", "rule"),
     "campaign.progressed": ("campaign", "state", "contacts"),
+    "trunk.state": ("trunk", "state", "reason"),
     "ledger.unwritable": (),
     "ledger.problem": (),
     "ledger.writable": (),
