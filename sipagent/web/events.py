@@ -37,8 +37,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "trunk.registered": ("trunk",),
     "trunk.unregistered": ("trunk",),
     "trunk.registration_failed": ("trunk",),
-    "trunk.up": ("trunk",),
-    "trunk.down": ("trunk",),
     "campaign.decided": ("campaign", "decision", "rule"),
     "campaign.progressed": ("campaign", "state", "contacts"),
     "trunk.state": ("trunk", "state", "reason"),
