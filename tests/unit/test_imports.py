@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("media",),
     ("speech",),
     ("brain",),
-    ("flows",),
+    ("flows", "knowledge"),
     ("ledger",),
     ("call",),
     ("campaigns",),
@@ -40,7 +40,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "hibari_tts": ("speech/tts_hibari.py",),
     "yaml": ("config/*", "modelstore/*", "lab/*"),
     "phonenumbers": ("flows/phones.py", "campaigns/zones.py"),
-    "sqlite3": ("campaigns/store*.py",),
+    "sqlite3": ("campaigns/store*.py", "knowledge/index.py"),
 }
 """Library → the files that may import it."""
 ONE_FILE = ("sounddevice",)
