@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import structlog
 
+from sipagent.brain.endpoint import EndpointModel, endpoint_of
+from sipagent.brain.failover import FailoverModel
 from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
@@ -203,13 +205,18 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
 
 
 def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
-    return load_llm(
-        config.llm.model,
-        store,
-        max_calls=max_calls,
-        context_tokens=config.llm.context_tokens,
-        threads=cores_of(config),
+    llm, remote = config.llm, None
+    if llm.openai is not None:
+        endpoint = endpoint_of(llm.openai)
+        remote = EndpointModel(endpoint, max_calls=max_calls, context_tokens=llm.context_tokens)
+        if not llm.openai.local:
+            return remote
+    local = load_llm(
+        llm.model, store, max_calls=max_calls, context_tokens=llm.context_tokens, threads=cores_of(config)
     )
+    if remote is None or llm.openai is None:
+        return local
+    return FailoverModel(remote, local, probe_s=llm.openai.probe_s)
 
 
 def _load_stt(config: Config, store: ModelStore) -> SttEngine:
