@@ -16,6 +16,7 @@ from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
+from sipagent.call.answers import KnowledgeParts
 from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
@@ -37,6 +38,8 @@ from sipagent.flows.load import load_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
+from sipagent.knowledge.knowledge import Knowledge
+from sipagent.knowledge.load import knowledge_of
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -69,6 +72,8 @@ class Engines:
     """By voice."""
     lanes: dict[str, Lane]
     flows: dict[str, Flow] = field(default_factory=dict)
+    """By persona."""
+    knowledge: dict[str, Knowledge] = field(default_factory=dict)
     """By persona."""
 
     def warm(self, config: Config) -> None:
@@ -113,7 +118,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
 
     :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
-    flows = flows_of(config)
+    flows, knowledge = flows_of(config), knowledge_of(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -142,6 +147,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             {voice: future.result() for voice, future in speaking.items()},
             lanes,
             flows,
+            knowledge,
         )
     for lane in engines.lanes.values():
         lane.start()
@@ -196,6 +202,8 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
         persona = fill(named, {})
         yield from (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
         yield from persona.no_input.prompts
+        if persona.knowledge:
+            yield persona.unknown
         if persona.transfer:
             yield from (persona.connecting, persona.not_connected)
         tape = plan_for(config.recording, persona)
@@ -252,8 +260,14 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
         flow=_flow_parts(engines, persona),
+        knowledge=_knowledge_parts(engines, persona),
         retry_after_s=config.limits.retry_after_s,
     )
+
+
+def _knowledge_parts(engines: Engines, persona: PersonaConfig) -> KnowledgeParts | None:
+    knowledge = engines.knowledge.get(persona.name) if persona.knowledge else None
+    return KnowledgeParts(knowledge, persona.unknown) if knowledge else None
 
 
 def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
@@ -317,7 +331,9 @@ class Switchboard:
         """
         engines = self.engines
         assert engines is not None
-        engines.flows.update(flows_of(config))
+        flows, knowledge = flows_of(config), knowledge_of(config)
+        engines.flows.update(flows)
+        engines.knowledge.update(knowledge)
         for voice in sorted({persona.voice for persona in config.personas.values()}):
             known = engines.speaking.get(voice)
             if known is None:

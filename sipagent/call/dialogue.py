@@ -14,6 +14,7 @@ import structlog
 from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.answers import Answers
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
@@ -50,8 +51,11 @@ class Dialogue:
         self._history: list[Message] = []
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
+        self._answers = Answers(self._speaker, parts.knowledge)
         deeds = Deeds(self._begin_utterance, self._end_call, record.outcome, self._hand_over)
-        self._flow = FlowTalk(parts.flow, self._speaker, deeds, post, log) if parts.flow else None
+        self._flow = (
+            FlowTalk(parts.flow, self._speaker, self._answers, deeds, post, log) if parts.flow else None
+        )
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
 
@@ -226,7 +230,7 @@ class Dialogue:
             self._speaker.say(utterance, answer)
             self._step(ev.ReplyBegan(utterance.attempt))
             return
-        self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
+        self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
 
     def _drop_prepared(self) -> None:
         if self._delivery.drop_prepared() and self._flow is not None:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from sipagent.brain.types import Message, Reader, Role
+from sipagent.call.answers import Answers
 from sipagent.call.endpointing import Asked
 from sipagent.call.turn_events import ReplyBegan
 from sipagent.call.utterance import Speaker, Utterance, UtteranceFailed
@@ -27,7 +28,7 @@ from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.machine import step as step_flow
-from sipagent.flows.schema import Flow
+from sipagent.flows.schema import QUESTION, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 from sipagent.speech.types import Cancelled, never_cancelled
@@ -129,6 +130,7 @@ class FlowTalk:
         self,
         parts: FlowParts,
         speaker: Speaker,
+        answers: Answers,
         deeds: Deeds,
         post: Callable[[object], None],
         log: structlog.stdlib.BoundLogger,
@@ -137,6 +139,7 @@ class FlowTalk:
         self._flow = parts.flow
         self._understanding = Understanding(parts.flow, parts.reader)
         self._speaker = speaker
+        self._answers = answers
         self._deeds = deeds
         self._post = post
         self._log = log
@@ -174,6 +177,8 @@ class FlowTalk:
             return  # a tool is at work: its answer is what is said
         expected, now = expected_of(self._flow, self._talk), self._now()
         meaning = understand_by_rules(self._flow, expected, text, now)
+        if meaning is None and expected.may_answer and self._answers.knows(text):
+            meaning = Meaning(QUESTION)
         if meaning is not None:
             self._advance(step, fm.Heard(text, meaning))
             return
@@ -304,8 +309,9 @@ class FlowTalk:
         messages = list(step.history)
         if isinstance(wording, fm.Word):
             messages[-1] = replace(messages[-1], text=f"{messages[-1].text} ({wording.instruction})")
-        first = " ".join([*before, *_texts(actions[:at])])
-        self._speaker.reply(step.utterance, messages, first=first, then=" ".join(_texts(actions[at + 1 :])))
+        first, then = " ".join([*before, *_texts(actions[:at])]), " ".join(_texts(actions[at + 1 :]))
+        say = self._answers.answer if isinstance(wording, fm.Answer) else self._speaker.reply
+        say(step.utterance, messages, first=first, then=then)
 
     def _run(self, step: _Step, call: fm.CallTool) -> None:
         tools, utterance = self._parts.tools, step.utterance

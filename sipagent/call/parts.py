@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from sipagent.brain.types import Conversation, SamplingLimits
+from sipagent.call.answers import KnowledgeParts
 from sipagent.call.ear import HearingEngines
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.keys import KeyRules
@@ -32,6 +33,8 @@ class SessionParts:
     """Longest time on hold."""
     flow: FlowParts | None = None
     """What guides the conversation; None: the language model alone."""
+    knowledge: KnowledgeParts | None = None
+    """What questions are answered from; None: the language model alone answers."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
 

@@ -115,6 +115,7 @@ class CallRecord:
             v2v_ms=v2v_ms,
             stamps=stamps,
             queued_ms=answer.queued_ms,
+            by=answer.by or None,
         )
 
     def spoken(self, utterance: Utterance, text: str, ended_ms: int, *, is_interrupted: bool) -> None:

@@ -24,6 +24,7 @@ from sipagent.config.render import render
 from sipagent.config.schema import Config
 from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
+from sipagent.knowledge.load import knowledge_problems
 from sipagent.modelstore.store import ModelStore
 
 
@@ -87,6 +88,7 @@ def environment_findings(
     if checks_ports:
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
+    yield from (Finding("knowledge", text) for text in knowledge_problems(config))
     yield from tls_findings(config)
     if is_thorough:
         yield from endpoint_findings(config)

@@ -111,6 +111,13 @@ class KnowledgeIndex:
                 best[key] = match
         return sorted(best.values(), key=lambda match: -match.score)
 
+    def share_of(self, text: str, subject: Subject) -> float:
+        """How much of the subject a part of a passage speaks of: 0..1."""
+        stems = {self._stems.get(word) for word in words_of(text)}
+        wanted = self._known_words(subject)
+        total = sum(word.weight for word in wanted) or 1.0
+        return sum(word.weight for word in wanted if stems.intersection(word.stems)) / total
+
     # --- inside ---
 
     def _known_words(self, subject: Subject) -> list[_Word]:

@@ -59,6 +59,7 @@ def read_folder(folder: Path) -> tuple[Passage, ...]:
     problems: list[str] = []
     passages: list[Passage] = []
     for path in paths:
+        before = len(problems)
         try:
             found = list(passages_of(read_text(path), str(path), problems))
         except OSError as exc:
@@ -67,7 +68,7 @@ def read_folder(folder: Path) -> tuple[Passage, ...]:
         except ValueError as exc:
             problems.append(f"{path}: {exc}")
             continue
-        if not found and not problems:
+        if not found and len(problems) == before:
             problems.append(f"{path}: nothing to tell in this file: no text under a heading")
         passages += found
     problems += _repeated(passages)
@@ -142,7 +143,7 @@ def _paragraph(section: _Section, name: str) -> Iterator[Passage]:
     text = " ".join(filter(None, (plain(line) for line in section.lines)))
     at, section.lines = section.first_line, []
     if not text:
-        section.first_line = 0
+        section.first_line = section.first_line if section.answers else 0
     elif section.questions:
         section.answers.append(text)
     else:

@@ -60,7 +60,9 @@ _EVIDENCE = {
     Wanted.TIME: re.compile(
         r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:\d{1,2}|noon|midnight)\b|\bo'clock\b|"
         r"\b[ap]\.?m\b|\b(?:minutes?|hours?|days?|weeks?|months?) (?:early|before|after|ahead|later)\b|"
-        r"\b(?:within|every)\b",
+        r"\b(?:within|every)\b|"
+        r"\b(?:at|by|from|till|until|to) "
+        r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b",
         re.I,
     ),
 }

@@ -33,12 +33,12 @@ LIGHT_WORDS = frozenset(
         r"\S+",
         """
     accept afternoon allow allowed along also around available back big bit both bring brother business
-    busy buy call carry case close come coming company correct cover dad daughter day different do
+    busy buy call carry case come coming company correct cover dad daughter day different do
     earlier early end enter entrance even evening every everything exactly extra father few find first
     follow four frequently friend front full get give go going great guy guys handle happen hear help
-    here high home hour house husband include inside item keep kind last late later learn leave let
+    here high home house husband include inside item keep kind last late later learn leave let
     little long look lot low make man many matter minute mom moment month morning mother moving near
-    nearby new next nice night note number offer office often only open order other outside own parents
+    nearby new next nice night note number offer office often only order other outside own parents
     part people person place plan plus practice problem provide public put quick reach ready real
     receive regular same see sell send serve service shop show side sister small sold something son soon
     special spot start stay stop support sure take taking talk terrible thing three ticket time today
@@ -71,7 +71,7 @@ _SYNONYMS_OF = {word: group for group in _SYNONYMS for word in group}
 
 
 _SHORT_FORMS = re.compile(r"'(?:s|re|ll|ve|d|m|t)\b")
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
 _WHERE_WE_ARE = re.compile(
     r"\bwhere(?:'s|'re| is| are| can i find| do i find)(?: you| the| your)+(?: located| at| \w+)?\W*$|"
     r"\bhow do i (?:get|find) (?:there|to you|you)\b"

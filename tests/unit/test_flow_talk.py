@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
+from sipagent.call.answers import Answers
 from sipagent.call.endpointing import Asked
 from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, ToolAnswer, ToolDone, Understood
 from sipagent.call.utterance import Utterance
@@ -55,7 +56,7 @@ class Call:
         )
         parts = FlowParts(flow, None, self, self.tools)  # type: ignore[arg-type]  # a lane in a test's hand
         log = structlog.get_logger()
-        self.talk = FlowTalk(parts, self, deeds, self.posted.append, log)  # type: ignore[arg-type]
+        self.talk = FlowTalk(parts, self, Answers(self, None), deeds, self.posted.append, log)  # type: ignore[arg-type]
         self.opening = self.talk.opened("Hello.")
 
     def submit(self, job: Callable[[], None], *, cancelled: Callable[[], bool], **_: object) -> None:
