@@ -18,13 +18,14 @@ from sipagent.call.answers import Answers
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
-from sipagent.call.flow_talk import Deeds, FlowTalk, ToolDone, Understood
+from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
-from sipagent.call.ports import TransferCall
+from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
 from sipagent.call.rest import delayed
 from sipagent.call.tape import CallTape
+from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.utterance import Speaker, Utterance
 from sipagent.units import Pcm16, monotonic_ms
 
@@ -39,6 +40,7 @@ class Dialogue:
         parts: SessionParts,
         record: CallRecord,
         tape: CallTape,
+        tools: ToolCalls,
         post: Callable[[object], None],
         hang_up: Callable[[], None],
         log: structlog.stdlib.BoundLogger,
@@ -52,9 +54,13 @@ class Dialogue:
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
         self._answers = Answers(self._speaker, parts.knowledge)
-        deeds = Deeds(self._begin_utterance, self._end_call, record.outcome, self._hand_over)
+        deeds = Deeds(
+            self._begin_utterance, self._end_call, record.outcome, self._hand_over, self._send_digits
+        )
         self._flow = (
-            FlowTalk(parts.flow, self._speaker, self._answers, deeds, post, log) if parts.flow else None
+            FlowTalk(parts.flow, self._speaker, self._answers, deeds, tools, post, log)
+            if parts.flow
+            else None
         )
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
@@ -263,7 +269,7 @@ class Dialogue:
         return self._delivery.commit()
 
     def _say_filler(self) -> None:
-        text = self._parts.persona.one_moment
+        text = (self._flow.filler if self._flow is not None else "") or self._parts.persona.one_moment
         pcm = self._parts.speaking.phrases.lookup(text)
         if pcm is not None:
             self._delivery.add(pcm, text)
@@ -281,12 +287,15 @@ class Dialogue:
         )
         return self._phrase_utterance()
 
-    def _hand_over(self, target: str) -> bool:
-        """The controls hand the caller over, and tell the caller where nobody takes the call."""
+    def _hand_over(self, target: str, announcement: str) -> bool:
+        """The controls hand the caller over; where nobody takes the call ``not_connected`` follows."""
         if target not in self._parts.persona.transfer:
             return False
-        self._post(TransferCall(target, "blind"))
+        self._post(TransferCall(target, "blind", announcement=announcement))
         return True
+
+    def _send_digits(self, digits: str) -> None:
+        self._post(SendDigits(digits))
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))
@@ -344,6 +353,12 @@ class Dialogue:
             idle_since_ms=monotonic_ms(),
         )
         self._speaker.say(self._phrase_utterance(), text)
+
+    def not_connected(self) -> None:
+        """Nobody has taken the caller over: the flow knows what then, else the caller is told."""
+        if self._turn.is_closing or (self._flow is not None and self._flow.transfer_failed()):
+            return
+        self.say_aside(self._parts.persona.not_connected, interruptible=True)
 
     @property
     def is_saying(self) -> bool:
