@@ -6,7 +6,7 @@
 The machine decides; here is nothing but how its actions are performed. Call thread only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -55,7 +55,7 @@ class Dialogue:
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
         self._answers = Answers(self._speaker, parts.knowledge)
         deeds = Deeds(
-            self._begin_utterance, self._end_call, record.outcome, self._hand_over, self._send_digits
+            self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
         )
         self._flow = (
             FlowTalk(parts.flow, self._speaker, self._answers, deeds, tools, post, log)
@@ -296,6 +296,11 @@ class Dialogue:
 
     def _send_digits(self, digits: str) -> None:
         self._post(SendDigits(digits))
+
+    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
+        self._record.outcome(name, data)
+        if self._parts.memory is not None:
+            self._parts.memory.outcome(name, data)
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))

@@ -53,6 +53,8 @@ class FlowParts:
     lane: Lane
     tools: ToolRunner | None = None
     """Those of the persona; None: nothing is installed."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What is known of the call when it begins, in place of the flow's own values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class FlowTalk:
 
     def opened(self, greeting: str) -> str:
         """The greeting and the first question. The flow begins (again)."""
-        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(), self._now())
+        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(self._parts.variables), self._now())
         self._step = None
         return " ".join([greeting, *_texts(actions)]).strip()
 

@@ -113,6 +113,10 @@ class PersonaConfig:
     """What happens when the caller says nothing."""
     variables: dict[str, str] = field(default_factory=dict)
     """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
+    memory: Literal["off", "on"] = "off"
+    """On: name, last outcome and what the tool ``remember`` notes are kept from call to call, sealed."""
+    memory_days: int = 365
+    """Days without a call after which a caller is forgotten. 1..36500."""
     transfer: dict[str, str] = field(default_factory=dict)
     """Whom a call may be handed to: names and numbers, or SIP addresses."""
     tools: tuple[str, ...] = ()
@@ -138,4 +142,6 @@ class PersonaConfig:
         yield from not_sayable(self, "connecting", "not_connected", "unknown")
         yield from key_problems(self.keys, self.transfer)
         yield from tool_list_problems(self.tools)
-        yield from out_of_range(self, max_call_s=(10, 14400), knowledge_tokens=(20, 1000))
+        yield from out_of_range(
+            self, max_call_s=(10, 14400), knowledge_tokens=(20, 1000), memory_days=(1, 36500)
+        )
