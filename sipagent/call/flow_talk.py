@@ -19,7 +19,7 @@ import structlog
 
 from sipagent.brain.types import Message, Reader, Role
 from sipagent.call.answers import Answers
-from sipagent.call.endpointing import Asked
+from sipagent.call.dictation import Asked
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import ToolAnswer, ToolRunner
 from sipagent.call.turn_events import ReplyBegan
@@ -36,7 +36,7 @@ from sipagent.flows.understand import Understanding, understand_by_rules
 
 _KEYS_PAUSE_MS = 3_000
 _ASKED = {
-    "phone": Asked.NUMBER,
+    "phone": Asked.PHONE,
     "digits": Asked.NUMBER,
     "name": Asked.SPELLING,
     "email": Asked.SPELLING,

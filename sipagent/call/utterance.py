@@ -59,6 +59,8 @@ class Utterance:
     by: str = ""
     """How the knowledge decided about the caller's question; empty: it was not asked."""
     stamps_ms: dict[str, int] = field(default_factory=dict)
+    filler_at_ms: int | None = None
+    """When "one moment" was heard before it."""
     queued_ms: dict[str, int] = field(default_factory=dict)
     """How long its first job waited in each lane."""
     _cancelled: threading.Event = field(default_factory=threading.Event)
