@@ -10,8 +10,10 @@ from typing import TypeVar
 
 import structlog
 
+from sipagent.brain.claims import facts_of
 from sipagent.brain.endpoint import EndpointModel, endpoint_of
 from sipagent.brain.failover import FailoverModel
+from sipagent.brain.guarded import ClaimRules
 from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
@@ -36,7 +38,7 @@ from sipagent.config.variables import fill, unfilled_of
 from sipagent.flows.load import load_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
-from sipagent.flows.schema import Flow
+from sipagent.flows.schema import Flow, texts_of
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -249,6 +251,7 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
             deadline_ms=config.llm.deadline_ms,
         ),
         tape=plan_for(config.recording, persona),
+        claims=claim_rules(persona, engines.flows.get(persona.name)),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
         flow=_flow_parts(engines, persona),
@@ -262,6 +265,19 @@ def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
         return None
     reader = engines.llm.open_reader(primer_of(flow))
     return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane)
+
+
+def claim_rules(persona: PersonaConfig, flow: Flow | None) -> ClaimRules | None:
+    """What the persona's model may claim: its prompt, its own sentences and its flow's; None: anything."""
+    guard = persona.guard
+    if not guard.claims:
+        return None
+    texts = [persona.prompt, persona.greeting, *persona.variables.values(), *guard.facts]
+    if flow is not None:
+        said = (text for state in flow.states.values() for _, text in texts_of(state))
+        everywhere = (one.say for one in flow.everywhere.values())
+        texts += [*said, *everywhere, *flow.variables.values()]
+    return ClaimRules(facts_of(texts), guard.unknown, guard.undone, guard.declined, guard.robot)
 
 
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sipagent.bench import backchannel, barge, cutoff, echo, pace, quality, stt, turns, understanding
+from sipagent.bench import backchannel, barge, cutoff, echo, guard, pace, quality, stt, turns, understanding
 from sipagent.bench.options import at_least_one
 from sipagent.bench.report import Figure, markdown_summary
 from sipagent.errors import SipAgentError
@@ -18,7 +18,18 @@ from sipagent.lab.impairments import Impairments
 
 NAME = "all"
 HELP = "every benchmark after the other, and a summary in Markdown"
-BENCHES: tuple[ModuleType, ...] = (turns, barge, backchannel, cutoff, echo, stt, understanding, quality, pace)
+BENCHES: tuple[ModuleType, ...] = (
+    turns,
+    barge,
+    backchannel,
+    cutoff,
+    echo,
+    stt,
+    understanding,
+    guard,
+    quality,
+    pace,
+)
 """Each has NAME, HELP, add_arguments(parser), run(args, agent, impairments, console) and figures(plain)."""
 _AT_ONCE = "4"
 

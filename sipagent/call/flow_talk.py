@@ -27,7 +27,7 @@ from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.machine import step as step_flow
-from sipagent.flows.schema import Flow
+from sipagent.flows.schema import REPEAT, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 from sipagent.speech.types import Cancelled, never_cancelled
@@ -154,6 +154,12 @@ class FlowTalk:
         if not self._talk.state:
             return None
         return asked_of(expected_of(self._flow, self._talk))
+
+    @property
+    def question(self) -> str:
+        """The open question, to be asked once more; empty where it is the model's to word."""
+        _, actions = step_flow(self._flow, self._talk, fm.Heard("", Meaning(REPEAT)), self._now())
+        return " ".join(_texts(actions))
 
     def opened(self, greeting: str) -> str:
         """The greeting and the first question. The flow begins (again)."""
@@ -305,7 +311,9 @@ class FlowTalk:
         if isinstance(wording, fm.Word):
             messages[-1] = replace(messages[-1], text=f"{messages[-1].text} ({wording.instruction})")
         first = " ".join([*before, *_texts(actions[:at])])
-        self._speaker.reply(step.utterance, messages, first=first, then=" ".join(_texts(actions[at + 1 :])))
+        then = " ".join(_texts(actions[at + 1 :]))
+        told = (wording.instruction,) if isinstance(wording, fm.Word) else ()
+        self._speaker.reply(step.utterance, messages, first=first, then=then, told=told)
 
     def _run(self, step: _Step, call: fm.CallTool) -> None:
         tools, utterance = self._parts.tools, step.utterance

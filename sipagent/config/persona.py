@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
+from sipagent.config.guard import GuardConfig
 from sipagent.config.keys import KeyConfig, KeypadConfig, key_problems
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
@@ -109,6 +110,8 @@ class PersonaConfig:
     """Said before a call is handed over."""
     not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"
     """Said when nobody took it."""
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    """What is said where the model must not have the word."""
     keys: dict[str, KeyConfig] = field(default_factory=dict)
     """What single keys of the caller's telephone do; all others dictate numbers."""
     keypad: KeypadConfig = field(default_factory=KeypadConfig)
@@ -125,4 +128,8 @@ class PersonaConfig:
         yield from not_sayable(self, "greeting", "goodbye", "apology", "one_moment")
         yield from not_sayable(self, "connecting", "not_connected")
         yield from key_problems(self.keys, self.transfer)
+        for name, target in (("crisis_transfer", self.guard.crisis_transfer), *self.guard.languages.items()):
+            if target and target not in self.transfer:
+                key = "crisis_transfer" if name == "crisis_transfer" else f"languages.{name}"
+                yield f"guard.{key}", f"no target {target!r} under transfer"
         yield from out_of_range(self, max_call_s=(10, 14400))

@@ -14,6 +14,7 @@ from sipagent.config.campaigns import CampaignsConfig
 from sipagent.config.console import ConsoleConfig
 from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
+from sipagent.config.guard import GuardConfig
 from sipagent.config.keys import KeyConfig, KeypadConfig
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RtpConfig, TlsConfig
@@ -38,6 +39,7 @@ __all__ = [
     "Config",
     "ConsoleConfig",
     "EgressConfig",
+    "GuardConfig",
     "HostPort",
     "KeyConfig",
     "KeypadConfig",
