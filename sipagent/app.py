@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
-from sipagent.call.ports import Offer
+from sipagent.call.ports import Offer, SecondLegs
 from sipagent.call.tape import plan_for
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
@@ -307,6 +307,8 @@ class Switchboard:
         self._config = config
         self._log = log
         self.engines: Engines | None = None
+        self.second_legs: SecondLegs | None = None
+        """Who calls those that callers are handed to; None: nobody does."""
         self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
@@ -356,7 +358,8 @@ class Switchboard:
 
     def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
         assert self.engines is not None  # the desk is closed until they are loaded
-        return session_parts(self._config, self.engines, persona, offer)
+        parts = session_parts(self._config, self.engines, persona, offer)
+        return replace(parts, second_legs=self.second_legs)
 
 
 class Worker:
@@ -369,6 +372,7 @@ class Worker:
         self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
         self._outbound = OutboundDesk(config, self._switchboard.desk, self._agent.dialler, log)
+        self._switchboard.second_legs = self._outbound
 
     def __repr__(self) -> str:
         return f"Worker({self._switchboard!r}, {self._agent!r})"

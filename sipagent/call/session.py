@@ -87,7 +87,7 @@ class Session:
     def transfer(self, target: str, mode: TransferMode, summary: str = "") -> None:
         """Hand the call over; where that fails the caller is told and the conversation goes on. Any thread.
 
-        :param target: name under the persona's ``transfer``, or a SIP address.
+        :param target: name under the persona's ``transfer``.
         :param summary: said to whoever takes the call, before the caller is connected.
         """
         self.post(TransferCall(target, mode, summary))

@@ -23,6 +23,7 @@ from sipagent.call.ports import (
 )
 from sipagent.config.schema import TrunkConfig
 from sipagent.sip import answers
+from sipagent.sip.account_settings import target_uri
 from sipagent.sip.answers import answer_within_call
 from sipagent.sip.bridge_port import BridgePort
 from sipagent.sip.c_api import pin_dialog
@@ -49,9 +50,6 @@ class SipThread(Protocol):
 
     def port_released(self, port: BridgePort) -> None:
         """The call's thread will not touch the port's rings again. SIP thread."""
-
-    def new_leg(self, leg: "Leg") -> BridgePort | None:
-        """Keep a leg that calls out, and give it a port; None: there is none left. SIP thread."""
 
     def change_refused(self, message: str, trunk: TrunkConfig) -> None:
         """An offer within a call has no codec that its trunk wants: 488; the call goes on. SIP thread."""
@@ -108,6 +106,14 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         other._part()
         self.partner, other.partner = other, self
         self._connect_partner()
+
+    def uri_of(self, target: str) -> str:
+        """Where this leg's peer finds a number, or a SIP address."""
+        return target if self._trunk is None else target_uri(self._trunk, target)
+
+    def count_error(self, where: str, error: Exception) -> None:
+        """The library would not do something."""
+        self._thread.count_callback_error(where, error)
 
     def send_digits(self, digits: str) -> None:
         """Press keys of our own."""

@@ -65,7 +65,8 @@ class SipUserAgent:
         self._stray_answers: StrayAnswers | None = None
         bind, rtp = next(iter(config.listen.binds.values())), config.rtp
         self._quarantine = PortQuarantine(bind.host, rtp.quarantine_s * 1000, len(rtp.port_range) // 4)
-        self.max_calls = 0
+        self.max_calls = self._most_calls = 0
+        """What is taken on at once, and what the library holds."""
         self.callback_errors: Counter[str] = Counter()
         self.heartbeat_ms = 0
 
@@ -115,9 +116,9 @@ class SipUserAgent:
 
     # --- what legs call, on the SIP thread ---
 
-    def take_port(self) -> BridgePort:
-        """A place for an outgoing call. :raises CapacityError: there is none."""
-        if self._is_stopping or not self._free_ports or len(self._legs) >= self.max_calls:
+    def take_port(self, *, is_beside: bool) -> BridgePort:
+        most = self._most_calls if is_beside else self.max_calls
+        if self._is_stopping or not self._free_ports or len(self._legs) >= most:
             raise CapacityError(f"no room for another call: there are {len(self._legs)}")
         port = self._free_ports.pop()
         port.rings.clear()  # the clock begins with the answer
@@ -135,14 +136,6 @@ class SipUserAgent:
 
     def refuse(self, leg: Leg, rejection: Rejection) -> None:
         self._refuse(leg, rejection, "")
-
-    def new_leg(self, leg: Leg) -> BridgePort | None:
-        if not self._free_ports:
-            return None
-        leg.port = self._free_ports.pop()
-        leg.port.rings.open()
-        self._legs[leg] = None
-        return leg.port
 
     def port_released(self, port: BridgePort) -> None:
         port.rings.close()
@@ -224,6 +217,7 @@ class SipUserAgent:
         )
         with contextlib.suppress(SipError, AttributeError):  # another build: as the library answers
             self._stray_answers = StrayAnswers(self._answered_stray)
+        self._most_calls = self.max_calls
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)
