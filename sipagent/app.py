@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill, unfilled_of
-from sipagent.flows.load import load_flow
+from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow, texts_of
@@ -49,6 +49,8 @@ from sipagent.speech.tts import load_tts
 from sipagent.speech.types import SttEngine, never_cancelled
 from sipagent.speech.vad import VadModel
 from sipagent.supervision.policy import Vitals
+from sipagent.tools.check import load_flows
+from sipagent.tools.toolbox import Toolbox
 from sipagent.units import monotonic_ms
 
 MAX_CALLS = 4
@@ -70,6 +72,7 @@ class Engines:
     speaking: dict[str, SpeakingEngines]
     """By voice."""
     lanes: dict[str, Lane]
+    tools: Toolbox
     flows: dict[str, Flow] = field(default_factory=dict)
     """By persona."""
 
@@ -115,7 +118,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
 
     :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
-    flows = flows_of(config)
+    flows = load_flows(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -125,6 +128,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             ("eot", 1, _END_MODEL_NICENESS),
             ("reply", max_calls, 0),
             ("tts", 1, 0),
+            ("tool", max_calls, 0),
         )
     }
     voices = sorted({persona.voice for persona in config.personas.values()})
@@ -143,19 +147,12 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
             lanes,
+            Toolbox(config, lanes["tool"], log, threads=max_calls),
             flows,
         )
     for lane in engines.lanes.values():
         lane.start()
     return engines
-
-
-def flows_of(config: Config) -> dict[str, Flow]:
-    """The personas' flows, by persona.
-
-    :raises ConfigError: one is not usable.
-    """
-    return {name: load_flow(one.flow) for name, one in config.personas.items() if one.flow is not None}
 
 
 def timed(log: structlog.stdlib.BoundLogger, name: str, load: Callable[[], T]) -> T:
@@ -202,8 +199,10 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
             yield from (persona.connecting, persona.not_connected)
         tape = plan_for(config.recording, persona)
         yield from tape.phrases() if tape else ()
-        if flow := flows.get(persona.name):
+        if flow := flow_for(flows, persona):
             yield from fixed_texts(flow, persona.greeting)
+        for tool in (config.tools[name] for name in persona.tools if name in config.tools):
+            yield from filter(None, (tool.filler, tool.on_failure))
 
 
 def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
@@ -260,11 +259,20 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
 
 
 def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
-    flow = engines.flows.get(persona.name)
+    flow = flow_for(engines.flows, persona)
     if flow is None:
         return None
-    reader = engines.llm.open_reader(primer_of(flow))
-    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane)
+    is_free = persona.name not in engines.flows  # rules alone decide there
+    reader = None if is_free else engines.llm.open_reader(primer_of(flow))
+    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane, engines.tools.of(persona))
+
+
+def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
+    """What guides a persona: its flow, or where it has tools alone the one that leaves the talking to the
+    language model; None: nothing does."""
+    if persona.name in flows or not persona.tools:
+        return flows.get(persona.name)
+    return free_flow(tools=persona.tools, targets=persona.transfer, goodbye=persona.goodbye)
 
 
 def claim_rules(persona: PersonaConfig, flow: Flow | None) -> ClaimRules | None:
@@ -283,6 +291,7 @@ def claim_rules(persona: PersonaConfig, flow: Flow | None) -> ClaimRules | None:
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
     """The turn machine's rules for a persona."""
     turn, barge_in = config.speech.turn, config.speech.barge_in
+    tool_ms = (config.tools[name].timeout_ms for name in persona.tools if name in config.tools)
     backchannels = frozenset(" ".join(words_of(text)) for text in barge_in.backchannels)
     return TurnRules(
         pause_ms=turn.pause_ms,
@@ -293,7 +302,7 @@ def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
         backchannels=backchannels,
         no_input_after_ms=persona.no_input.after_ms,
         no_input_prompts=len(persona.no_input.prompts),
-        thinking_limit_ms=config.llm.deadline_ms + 4000,
+        thinking_limit_ms=max(config.llm.deadline_ms, *tool_ms, 0) + 4000,
     )
 
 
@@ -335,7 +344,10 @@ class Switchboard:
         """
         engines = self.engines
         assert engines is not None
-        engines.flows.update(flows_of(config))
+        flows = load_flows(config)
+        for name in [name for name in engines.flows if name not in flows]:
+            del engines.flows[name]
+        engines.flows.update(flows)
         for voice in sorted({persona.voice for persona in config.personas.values()}):
             known = engines.speaking.get(voice)
             if known is None:

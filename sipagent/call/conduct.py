@@ -80,9 +80,8 @@ class Conduct:
                 return Answer(remark.topic, guard.abuse_warning)
             case Topic.LANGUAGE:
                 target = guard.languages.get(remark.language, "")
-                return Answer(
-                    remark.topic, self._persona.connecting if target else guard.language, False, target
-                )
+                text = self._persona.one_moment if target else guard.language
+                return Answer(remark.topic, text, transfer_to=target)
             case Topic.ROBOT:
                 return Answer(remark.topic, guard.robot)
             case Topic.PRIVATE:

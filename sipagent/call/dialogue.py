@@ -18,13 +18,14 @@ from sipagent.call.conduct import Answer, Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
-from sipagent.call.flow_talk import Deeds, FlowTalk, ToolDone, Understood
+from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
-from sipagent.call.ports import TransferCall
+from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
 from sipagent.call.rest import delayed
 from sipagent.call.tape import CallTape
+from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.utterance import ClaimReplaced, Speaker, Utterance
 from sipagent.units import Pcm16, monotonic_ms
 
@@ -39,6 +40,7 @@ class Dialogue:
         parts: SessionParts,
         record: CallRecord,
         tape: CallTape,
+        tools: ToolCalls,
         post: Callable[[object], None],
         hang_up: Callable[[], None],
         log: structlog.stdlib.BoundLogger,
@@ -52,8 +54,10 @@ class Dialogue:
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
         self._conduct = Conduct(parts.persona, record.conduct)
-        deeds = Deeds(self._begin_utterance, self._end_call, record.outcome, self._hand_over)
-        self._flow = FlowTalk(parts.flow, self._speaker, deeds, post, log) if parts.flow else None
+        deeds = Deeds(
+            self._begin_utterance, self._end_call, record.outcome, self._hand_over, self._send_digits
+        )
+        self._flow = FlowTalk(parts.flow, self._speaker, deeds, tools, post, log) if parts.flow else None
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
 
@@ -148,7 +152,7 @@ class Dialogue:
     def _speech_ended(self, at_ms: int) -> None:
         text = self._delivery.ended(at_ms)
         if target := self._conduct.said():
-            self._hand_over(target)
+            self._hand_over(target, "")
         asked = self._flow.asked if self._flow is not None else None
         self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
         if self._tape.agent_ended(text, at_ms):
@@ -277,7 +281,7 @@ class Dialogue:
         return self._delivery.commit()
 
     def _say_filler(self) -> None:
-        text = self._parts.persona.one_moment
+        text = (self._flow.filler if self._flow is not None else "") or self._parts.persona.one_moment
         pcm = self._parts.speaking.phrases.lookup(text)
         if pcm is not None:
             self._delivery.add(pcm, text)
@@ -295,12 +299,15 @@ class Dialogue:
         )
         return self._phrase_utterance()
 
-    def _hand_over(self, target: str) -> bool:
-        """The controls hand the caller over, and tell the caller where nobody takes the call."""
+    def _hand_over(self, target: str, announcement: str) -> bool:
+        """The controls hand the caller over; where nobody takes the call ``not_connected`` follows."""
         if target not in self._parts.persona.transfer:
             return False
-        self._post(TransferCall(target, "blind"))
+        self._post(TransferCall(target, "blind", announcement=announcement))
         return True
+
+    def _send_digits(self, digits: str) -> None:
+        self._post(SendDigits(digits))
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))
@@ -358,6 +365,12 @@ class Dialogue:
             idle_since_ms=monotonic_ms(),
         )
         self._speaker.say(self._phrase_utterance(), text)
+
+    def not_connected(self) -> None:
+        """Nobody has taken the caller over: the flow knows what then, else the caller is told."""
+        if self._turn.is_closing or (self._flow is not None and self._flow.transfer_failed()):
+            return
+        self.say_aside(self._parts.persona.not_connected, interruptible=True)
 
     @property
     def is_saying(self) -> bool:

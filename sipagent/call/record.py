@@ -9,6 +9,8 @@ import structlog
 
 from sipagent.call.audit import CallAudit
 from sipagent.call.ports import DigitWay, LineDown, LineProgress, Offer, TransferMode
+from sipagent.call.tool_calls import noted
+from sipagent.call.tool_port import ToolAnswer
 from sipagent.call.utterance import Utterance
 from sipagent.config.schema import PersonaConfig
 from sipagent.ledger import Kind
@@ -156,6 +158,24 @@ class CallRecord:
     def claim_replaced(self, claim: str, text: str) -> None:
         """The model claimed what nobody has told it: a fixed sentence is spoken instead."""
         self._log.warning("reply.claim_replaced", claim=claim, pii_text=text)
+
+    def tool_called(self, tool: str, run_id: str, arguments: Mapping[str, str]) -> None:
+        """A tool begins its work."""
+        self._log.info("tool.called", tool=tool, tool_call_id=run_id, pii_arguments=dict(arguments))
+        self._audit.tool_called(tool, run_id, dict(arguments))
+
+    def tool_returned(self, tool: str, run_id: str, answer: ToolAnswer) -> None:
+        """… and is at its end."""
+        self._log.info(
+            "tool.returned",
+            tool=tool,
+            tool_call_id=run_id,
+            status=answer.status,
+            took_ms=answer.took_ms,
+            pii_result=answer.result,
+        )
+        result = noted(answer.result)
+        self._audit.tool_returned(tool, run_id, result, ok=answer.is_ok, took_ms=answer.took_ms)
 
     def pressed(self, digit: str, how: DigitWay) -> None:
         """A DTMF digit."""

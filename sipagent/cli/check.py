@@ -25,6 +25,7 @@ from sipagent.config.schema import Config
 from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
 from sipagent.modelstore.store import ModelStore
+from sipagent.tools.check import load_flows
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,6 +49,11 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         config = load_config(args.config)
+    except ConfigError as error:
+        _tell("problem", error.problems, as_json=args.json)
+        return os.EX_CONFIG
+    try:
+        load_flows(config)
     except ConfigError as error:
         _tell("problem", error.problems, as_json=args.json)
         return os.EX_CONFIG

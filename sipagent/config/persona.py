@@ -10,6 +10,7 @@ from typing import Literal
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
 from sipagent.config.guard import GuardConfig
 from sipagent.config.keys import KeyConfig, KeypadConfig, key_problems
+from sipagent.config.tools import tool_list_problems
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 MATCH = re.compile(r"(\+?[A-Za-z0-9_.-]+\*?|\*)")
@@ -106,6 +107,8 @@ class PersonaConfig:
     """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
     transfer: dict[str, str] = field(default_factory=dict)
     """Whom a call may be handed to: names and numbers, or SIP addresses."""
+    tools: tuple[str, ...] = ()
+    """Tools that its flow, or its free conversation, may use; all others are refused."""
     connecting: str = "One moment, I'll put you through."
     """Said before a call is handed over."""
     not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"
@@ -132,4 +135,5 @@ class PersonaConfig:
             if target and target not in self.transfer:
                 key = "crisis_transfer" if name == "crisis_transfer" else f"languages.{name}"
                 yield f"guard.{key}", f"no target {target!r} under transfer"
+        yield from tool_list_problems(self.tools)
         yield from out_of_range(self, max_call_s=(10, 14400))

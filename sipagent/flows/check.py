@@ -103,7 +103,7 @@ def _missing(flow: Flow, key: str, state: StateConfig) -> Iterator[Problem]:
             yield f"{key}.next", "required: where to go when all slots are filled"
     elif not state.next and not state.on:
         yield key, "is a dead end: give it next, on, or end: true"
-    elif not state.next and not (state.say or state.word):
+    elif not state.next and not (state.say or state.word or state.free):
         yield key, "waits for an answer without having asked; give it say"
 
 

@@ -89,9 +89,9 @@ class _Run:
                 self.actions.append(HangUp())
             case _ if talk.is_over or not talk.state:
                 return
-            case ToolReturned(call_id, status, variables):
+            case ToolReturned(call_id, status, variables, apology):
                 if talk.is_waiting and call_id == talk.calls:
-                    self.returned(status, variables)
+                    self.returned(status, variables, apology)
             case TransferFailed():
                 if talk.is_waiting and self.state.transfer:
                     self.returned("failed", {})
@@ -119,7 +119,8 @@ class _Run:
             self.confirmed(intent, meaning.slots)
         elif intent == QUESTION and self.state.answer and QUESTION not in self.state.on:
             self.actions.append(Answer(text))
-            self.ask(is_again=True)
+            if not self.state.free:
+                self.ask(is_again=True)
         elif intent in self.state.on or intent in self.flow.everywhere:
             self.fill(meaning.slots)
             self.follow(self.state.on.get(intent) or self.flow.everywhere[intent])
@@ -214,11 +215,13 @@ class _Run:
         else:
             self.ask(is_again=True)
 
-    def returned(self, status: str, variables: Mapping[str, str]) -> None:
+    def returned(self, status: str, variables: Mapping[str, str], apology: str = "") -> None:
         known = self.flow.tools[self.state.tool].returns if self.state.tool else ()
         told = {name: text for name, text in variables.items() if name in known}
         self.talk = replace(self.talk, is_waiting=False, variables={**self.talk.variables, **told})
-        self.follow(self.state.on.get(status) or self.state.on["failed"])
+        one = self.state.on.get(status) or self.state.on["failed"]
+        self.say(apology if not one.say else "")
+        self.follow(one)
 
     def not_understood(self, reason: str) -> None:
         self.talk = replace(self.talk, failures=self.talk.failures + 1)

@@ -53,6 +53,8 @@ class ToolReturned:
     call_id: int
     status: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    apology: str = ""
+    """Said where the flow says nothing itself."""
 
 
 @dataclass(frozen=True, slots=True)

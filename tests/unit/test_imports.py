@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("flows",),
     ("ledger",),
     ("call",),
+    ("tools",),
     ("campaigns",),
     ("sip",),
     ("web", "supervision", "egress"),
@@ -40,6 +41,8 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "hibari_tts": ("speech/tts_hibari.py",),
     "yaml": ("config/*", "modelstore/*", "lab/*"),
     "phonenumbers": ("flows/phones.py", "campaigns/zones.py"),
+    "jsonschema": ("config/json_schema.py",),
+    "referencing": ("config/json_schema.py",),
     "sqlite3": ("campaigns/store*.py",),
 }
 """Library → the files that may import it."""
