@@ -10,15 +10,14 @@ from typing import TypeVar
 
 import structlog
 
-from sipagent.brain.claims import facts_of
 from sipagent.brain.endpoint import EndpointModel, endpoint_of
 from sipagent.brain.failover import FailoverModel
-from sipagent.brain.guarded import ClaimRules
 from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
 from sipagent.call.audit import Book
+from sipagent.call.claim_rules import claim_rules
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
@@ -28,6 +27,7 @@ from sipagent.call.keys import KeyRules
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Offer, SecondLegs
+from sipagent.call.recorded import keep_greetings
 from sipagent.call.tape import plan_for
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
@@ -38,7 +38,7 @@ from sipagent.config.variables import fill, unfilled_of
 from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
-from sipagent.flows.schema import Flow, texts_of
+from sipagent.flows.schema import Flow
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -182,6 +182,7 @@ def load_voice(
         if missing:
             tts.warm()
             phrases.preload(missing)
+        keep_greetings(phrases, config, voice, lambda persona: flow_for(flows, persona))
         return SpeakingEngines(phrases, lanes["reply"], lanes["tts"])
 
     return timed(log, voice, load)
@@ -242,15 +243,13 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
         rules=turn_rules(config, persona),
         hearing=engines.hearing,
         speaking=engines.speaking[persona.voice],
-        conversation=engines.llm.open_conversation(filled(persona.prompt, offer.identity)),
-        stream=engines.stt.open_stream(),
-        limits=SamplingLimits(
-            max_tokens=config.llm.max_reply_tokens,
-            temperature=config.llm.temperature,
-            deadline_ms=config.llm.deadline_ms,
+        conversation=engines.llm.open_conversation(
+            filled(persona.prompt, offer.identity), is_local=persona.llm.engine == "llama.cpp"
         ),
+        stream=engines.stt.open_stream(),
+        limits=sampling_limits(config, persona),
         tape=plan_for(config.recording, persona),
-        claims=claim_rules(persona, engines.flows.get(persona.name)),
+        claims=claim_rules(persona, flow_for(engines.flows, persona)),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
         flow=_flow_parts(engines, persona),
@@ -275,17 +274,14 @@ def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
     return free_flow(tools=persona.tools, targets=persona.transfer, goodbye=persona.goodbye)
 
 
-def claim_rules(persona: PersonaConfig, flow: Flow | None) -> ClaimRules | None:
-    """What the persona's model may claim: its prompt, its own sentences and its flow's; None: anything."""
-    guard = persona.guard
-    if not guard.claims:
-        return None
-    texts = [persona.prompt, persona.greeting, *persona.variables.values(), *guard.facts]
-    if flow is not None:
-        said = (text for state in flow.states.values() for _, text in texts_of(state))
-        everywhere = (one.say for one in flow.everywhere.values())
-        texts += [*said, *everywhere, *flow.variables.values()]
-    return ClaimRules(facts_of(texts), guard.unknown, guard.undone, guard.declined, guard.robot)
+def sampling_limits(config: Config, persona: PersonaConfig) -> SamplingLimits:
+    """Of a persona's replies: its own, else those of the section ``llm``."""
+    own, usual = persona.llm, config.llm
+    return SamplingLimits(
+        max_tokens=usual.max_reply_tokens if own.max_reply_tokens is None else own.max_reply_tokens,
+        temperature=usual.temperature if own.temperature is None else own.temperature,
+        deadline_ms=usual.deadline_ms,
+    )
 
 
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
@@ -354,6 +350,7 @@ class Switchboard:
                 engines.speaking[voice] = load_voice(config, voice, engines.lanes, engines.flows, self._log)
             else:
                 known.phrases.preload(stock_phrases(config, voice, engines.flows))
+                keep_greetings(known.phrases, config, voice, lambda persona: flow_for(flows, persona))
         self._config = config
         self.desk.use(config)
         engines.warm(config)

@@ -17,7 +17,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
-from sipagent.app import claim_rules
 from sipagent.bench.guard_set import GuardCase, load_guard_cases
 from sipagent.bench.options import at_least_one
 from sipagent.bench.report import Figure, plain_table, publish
@@ -29,6 +28,7 @@ from sipagent.brain.conduct import remark_in
 from sipagent.brain.guarded import ClaimRules, guarded, known_in
 from sipagent.brain.llm import load_llm
 from sipagent.brain.types import LanguageModel, Message, Reader, Role, SamplingLimits
+from sipagent.call.claim_rules import claim_rules
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill

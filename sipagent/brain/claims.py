@@ -76,10 +76,13 @@ _DONE = (
         r"you (?:down|in) for|all set (?:for|on|with)",
     ),
     ("transfer", r"transferr?\w*|connect\w*|put(?:ting)? you through|forward\w*|pass(?:ing)? you|patch\w*"),
-    ("cancel", r"cancell?ed|cancell?ing"),
+    ("cancel", r"cancel\w*"),
     ("refund", r"refund\w*|reimburs\w*|credit(?:ed|ing)|waiv\w+|paid|charged|processed|applied"),
-    ("send", r"sent|sending|e-?mail(?:ed|ing)|text(?:ed|ing)|mail(?:ed|ing)"),
-    ("change", r"moved|changed|updated|deleted|removed|unlocked|reset|added"),
+    ("send", r"send|sent|sending|e-?mail|text|mail|e-?mail(?:ed|ing)|text(?:ed|ing)|mail(?:ed|ing)"),
+    (
+        "change",
+        r"move|change|delete|remove|unlock|reset|update|moved|changed|updated|deleted|removed|unlocked|reset|added",
+    ),
     ("look", r"checked|looked|found|pulled up|verified|alerted|notified|called|told"),
 )
 _DEEDS = tuple(

@@ -202,6 +202,9 @@ class Dialogue:
             case ev.Judge(attempt):
                 judged = self._new_utterance(attempt)
                 self._ear.transcribe(attempt, judged.is_cancelled, judged.waited, is_final=False)
+            case ev.HandOver():
+                lost = self._parts.persona.lost
+                self._hand_over(lost.transfer, lost.say)
             case ev.HangUp():
                 self.hang_up()
 

@@ -209,12 +209,18 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """Too many turns have failed: somebody else shall take the call."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     pass
 
 
 Action = (
     Say
+    | HandOver
     | BeginAttempt
     | PrepareReply
     | ScoreEnd

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sipagent.call.recorded import recorded_greetings
 from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
     Library,
@@ -54,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         return os.EX_CONFIG
     try:
         load_flows(config)
+        recorded_greetings(config)
     except ConfigError as error:
         _tell("problem", error.problems, as_json=args.json)
         return os.EX_CONFIG

@@ -21,6 +21,7 @@ from sipagent.config.network import ListenConfig, RtpConfig, TlsConfig
 from sipagent.config.openai import OpenAiConfig
 from sipagent.config.outbound import OutboundLimits, RateConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
+from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig
 from sipagent.config.recording import RecordingConfig
 from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
@@ -50,12 +51,14 @@ __all__ = [
     "ListenConfig",
     "LlmConfig",
     "LogConfig",
+    "LostConfig",
     "MessagesConfig",
     "NoInputConfig",
     "NumberConfig",
     "OpenAiConfig",
     "OutboundLimits",
     "PersonaConfig",
+    "PersonaLlmConfig",
     "PortRange",
     "RateConfig",
     "RecordingConfig",
