@@ -292,6 +292,7 @@ def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
     return TurnRules(
         pause_ms=turn.pause_ms,
         delays=CommitDelays(turn.commit_ms.sure, turn.commit_ms.doubt, turn.commit_ms.latest),
+        longest_ms=turn.longest_ms,
         barge_in=barge_in.enabled,
         min_voice_ms=barge_in.min_voice_ms,
         verdict_ms=barge_in.verdict_ms,

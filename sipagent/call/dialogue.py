@@ -23,7 +23,6 @@ from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
 from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
-from sipagent.call.rest import delayed
 from sipagent.call.tape import CallTape
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.utterance import ClaimReplaced, Speaker, Utterance
@@ -98,13 +97,15 @@ class Dialogue:
         """What the clock brings: sound from the line, room on the line, time."""
         for heard in self._ear.listen():
             self._step(heard)
-        began_ms, ended_ms = self._mouth.pump()
-        if began_ms is not None:
-            self._speech_began(began_ms)
-        if ended_ms is not None:
-            self._speech_ended(ended_ms)
+        pumped = self._mouth.pump()
+        if pumped.began_ms is not None:
+            self._speech_began(pumped.began_ms, is_filler=pumped.answered_ms is None)
+        if pumped.answered_ms is not None:
+            self._answer_began(pumped.answered_ms)
+        if pumped.ended_ms is not None:
+            self._speech_ended(pumped.ended_ms)
         now_ms = monotonic_ms()
-        self._step(ev.Tick(now_ms))
+        self._step(ev.Tick(now_ms, is_dry=self._mouth.is_dry))
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
         if self._tape.clock(now_ms, is_quiet=is_quiet):
             self.open(now_ms)
@@ -136,18 +137,26 @@ class Dialogue:
                 self._tape.heard(text, monotonic_ms())
                 self._parts.conversation.read_ahead(self._history, text)
 
-    def _speech_began(self, at_ms: int) -> None:
+    def _speech_began(self, at_ms: int, *, is_filler: bool) -> None:
+        utterance = self._delivery.spoken
+        assert utterance is not None
+        utterance.stamps_ms["first_rtp"] = at_ms
+        if is_filler:
+            utterance.filler_at_ms = at_ms
+        if utterance.attempt is not None:
+            self._history.append(Message(Role.CALLER, utterance.caller_text))
+        if self._turn.caller is tm.Caller.SILENT:
+            self._forget_turn()
+        self._step(ev.SpeechBegan(at_ms))
+
+    def _answer_began(self, at_ms: int) -> None:
         utterance = self._delivery.spoken
         assert utterance is not None
         utterance.stamps_ms["first_rtp"] = at_ms
         if utterance.attempt is not None:
-            self._history.append(Message(Role.CALLER, utterance.caller_text))
             self._record.answered(utterance)
         else:
             self._record.phrase_began(at_ms)
-        if self._turn.caller is tm.Caller.SILENT:
-            self._forget_turn()
-        self._step(ev.SpeechBegan(at_ms))
 
     def _speech_ended(self, at_ms: int) -> None:
         text = self._delivery.ended(at_ms)
@@ -193,6 +202,8 @@ class Dialogue:
             case ev.ForgetTurn():
                 self._drop_prepared()
                 self._forget_turn()
+            case ev.ForgetSound(keep_ms):
+                self._forget_turn(keep_ms)
             case ev.HoldSpeech():
                 self._mouth.hold()
             case ev.ResumeSpeech():
@@ -208,8 +219,8 @@ class Dialogue:
             case ev.HangUp():
                 self.hang_up()
 
-    def _forget_turn(self) -> None:
-        self._ear.forget()
+    def _forget_turn(self, keep_ms: int = 0) -> None:
+        self._ear.forget(keep_ms)
         self._caller_since_ms = None
 
     def _new_utterance(self, attempt: int | None) -> Utterance:
@@ -287,7 +298,7 @@ class Dialogue:
         text = (self._flow.filler if self._flow is not None else "") or self._parts.persona.one_moment
         pcm = self._parts.speaking.phrases.lookup(text)
         if pcm is not None:
-            self._delivery.add(pcm, text)
+            self._delivery.add(pcm, text, is_filler=True)
 
     # --- what a flow does ---
 
@@ -347,6 +358,8 @@ class Dialogue:
             self._turn.next_attempt(),
             caller=tm.Caller.PAUSING,
             last_voice_ms=now_ms - self._parts.rules.delays.latest,  # there is nothing to wait for
+            turn_since_ms=now_ms,
+            asked_ms=now_ms,
             is_voiced=False,
         )
         utterance = self._new_utterance(self._turn.attempt)
@@ -393,4 +406,4 @@ class Dialogue:
 
     def rest_ended(self, rested_ms: int) -> None:
         """It goes on."""
-        self._turn = delayed(self._turn, rested_ms)
+        self._turn = self._turn.delayed(rested_ms)

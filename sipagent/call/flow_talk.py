@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from sipagent.brain.types import Message, Reader, Role
-from sipagent.call.endpointing import Asked
+from sipagent.call.dictation import Asked
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import ToolAnswer, ToolRunner
 from sipagent.call.turn_events import ReplyBegan
@@ -35,7 +35,7 @@ from sipagent.flows.understand import Understanding, understand_by_rules
 
 _KEYS_PAUSE_MS = 3_000
 _ASKED = {
-    "phone": Asked.NUMBER,
+    "phone": Asked.PHONE,
     "digits": Asked.NUMBER,
     "name": Asked.SPELLING,
     "email": Asked.SPELLING,

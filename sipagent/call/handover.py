@@ -137,7 +137,7 @@ class Handover:
         """Time passes."""
         if self._transfer.phase is tr.Phase.ANNOUNCING and not self._talk.is_saying:
             self._step(tr.Announced())
-        if self._mouth is not None and self._mouth.pump()[1] is not None:
+        if self._mouth is not None and self._mouth.pump().ended_ms is not None:
             self._step(tr.Briefed())
         self._step(tr.Tick())
 

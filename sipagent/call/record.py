@@ -122,6 +122,7 @@ class CallRecord:
             v2v_ms=v2v_ms,
             stamps=stamps,
             queued_ms=answer.queued_ms,
+            **_filler_of(answer),
         )
 
     def spoken(self, utterance: Utterance, text: str, ended_ms: int, *, is_interrupted: bool) -> None:
@@ -135,7 +136,7 @@ class CallRecord:
         self._log.info("turn.spoken", turn_id=self._turn_id, pii_text=text, interrupted=is_interrupted)
         body: dict[str, object] = {
             "turn_id": self._turn_id,
-            "began_ms": utterance.stamps_ms["first_rtp"],
+            "began_ms": utterance.filler_at_ms or utterance.stamps_ms["first_rtp"],
             "ended_ms": ended_ms,
             "interrupted": is_interrupted,
         }
@@ -249,6 +250,13 @@ class CallRecord:
         if down is None:
             return "failed"
         return "conversation" if self._up_ms is not None else "not connected"
+
+
+def _filler_of(answer: Utterance) -> dict[str, int]:
+    """The caller's last voiced sample to the "one moment" before the answer, if it was said."""
+    if answer.filler_at_ms is None:
+        return {}
+    return {"filler_ms": answer.filler_at_ms - answer.stamps_ms["speech_end"]}
 
 
 def v2v_ms_of(answer: Utterance) -> int:

@@ -67,6 +67,8 @@ class Utterance:
     is_complete: bool = False
     is_committed: bool = False
     stamps_ms: dict[str, int] = field(default_factory=dict)
+    filler_at_ms: int | None = None
+    """When "one moment" was heard before it."""
     queued_ms: dict[str, int] = field(default_factory=dict)
     """How long its first job waited in each lane."""
     _cancelled: threading.Event = field(default_factory=threading.Event)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from sipagent.call.endpointing import Asked
+from sipagent.call.dictation import Asked
 from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, Understood
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
@@ -249,7 +249,7 @@ def test_patience_follows_the_open_slot() -> None:
     for texts in (BOOKING[:2], BOOKING[2:3], BOOKING[3:4]):
         call.turn(*texts)
         asked.append(call.talk.asked)
-    assert asked == [Asked.SPELLING, Asked.NUMBER, Asked.YES_NO]
+    assert asked == [Asked.SPELLING, Asked.PHONE, Asked.YES_NO]
 
 
 def test_tool_leaves_its_beginning_and_end_and_is_filled_with_its_own_words() -> None:
