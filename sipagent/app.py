@@ -451,7 +451,10 @@ class Worker:
         return {
             "calls": self._switchboard.desk.calls,
             "max_calls": self._agent.max_calls,
-            "trunks": {state.trunk: state.health.value for state in self._agent.trunk_states()},
+            "trunks": {
+                one.trunk: {"state": one.health.value, "reason": one.reason, "registration": one.registration}
+                for one in self._agent.trunk_states()
+            },
             "why_not_ready": self._switchboard.desk.why_closed(),
         }
 

@@ -89,7 +89,7 @@ class _Step:
     """To be done at the commit."""
     is_committed: bool = False
     has_acted: bool = False
-    """A tool that is not safe has been called."""
+    """A tool that is not safe has been called, or the call is being handed over."""
     before: Talk | None = None
     """Where the talk stood before the commit, as long as it can be taken back."""
     run_id: str = ""
@@ -297,7 +297,7 @@ class FlowTalk:
                     self._run_id = step.run_id
                 case fm.Transfer(target):
                     if self._deeds.transfer(target, " ".join(step.said)):
-                        step.said = []
+                        step.said, step.has_acted = [], True
                     else:
                         self._advance(step, fm.TransferFailed())
 

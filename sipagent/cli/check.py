@@ -19,6 +19,7 @@ from sipagent.cli.check_machine import (
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
 from sipagent.cli.check_tls import tls_findings
+from sipagent.cli.check_tools import tool_findings
 from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
@@ -53,19 +54,13 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         _tell("problem", error.problems, as_json=args.json)
         return os.EX_CONFIG
-    try:
-        load_flows(config)
-        recorded_greetings(config)
-    except ConfigError as error:
-        _tell("problem", error.problems, as_json=args.json)
-        return os.EX_CONFIG
     if args.show:
         print(json.dumps({"config": render(config)}) if args.json else render(config), end="\n" * args.json)
     findings = list(environment_findings(config, is_thorough=True))
     if args.output is not None:
         findings += [Finding("--output", text) for text in directory_problems(args.output)]
     _tell("note", [_line(config, one) for one in findings if not one.is_fatal], as_json=args.json)
-    problems = [_line(config, one) for one in findings if one.is_fatal]
+    problems = [*_flow_problems(config), *(_line(config, one) for one in findings if one.is_fatal)]
     _tell("problem", problems, as_json=args.json)
     if problems:
         return os.EX_CONFIG
@@ -82,7 +77,7 @@ def environment_problems(config: Config, *, checks_ports: bool = True) -> list[s
     :param checks_ports: False: by a server that has them open.
     """
     findings = environment_findings(config, is_thorough=False, checks_ports=checks_ports)
-    return [_line(config, one) for one in findings if one.is_fatal]
+    return [*_flow_problems(config), *(_line(config, one) for one in findings if one.is_fatal)]
 
 
 def environment_findings(
@@ -96,6 +91,7 @@ def environment_findings(
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
     yield from tls_findings(config)
+    yield from tool_findings(config, is_thorough=is_thorough)
     if is_thorough:
         yield from endpoint_findings(config)
     try:
@@ -130,6 +126,16 @@ def directory_problems(folder: Path) -> Iterator[str]:
 def bytes_below(folder: Path) -> int:
     """Size of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _flow_problems(config: Config) -> list[str]:
+    """Of the personas' flows, each with file and line."""
+    try:
+        load_flows(config)
+        recorded_greetings(config)
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def _secrets(config: Config) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ import structlog
 
 from sipagent import logs
 from sipagent.audit import Bookkeeper
-from sipagent.call.recorded import recorded_greetings
 from sipagent.cli.check import environment_problems
 from sipagent.cli.check_models import libraries_of
 from sipagent.config.load import load_config
@@ -27,7 +26,6 @@ from sipagent.supervision.notify import Notifier
 from sipagent.supervision.places import control_path, state_dir
 from sipagent.supervision.slot import ENTRY
 from sipagent.supervision.supervisor import Supervisor
-from sipagent.tools.check import load_flows
 from sipagent.web.events import EventPipe
 from sipagent.web.server import open_console
 
@@ -111,8 +109,6 @@ def checked_again(args: argparse.Namespace) -> Config:
     problems = environment_problems(config, checks_ports=False)
     if problems:
         raise ConfigError(problems)
-    load_flows(config)
-    recorded_greetings(config)
     return config
 
 
