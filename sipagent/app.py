@@ -16,6 +16,7 @@ from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
+from sipagent.call.answers import KnowledgeParts
 from sipagent.call.audit import Book
 from sipagent.call.claim_rules import claim_rules
 from sipagent.call.desk import Desk
@@ -24,11 +25,13 @@ from sipagent.call.endpointing import CommitDelays, words_of
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
+from sipagent.call.memory import CallMemory, Remembrance
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Offer, SecondLegs
 from sipagent.call.recorded import keep_greetings
 from sipagent.call.tape import plan_for
+from sipagent.call.tool_port import Memory
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
 from sipagent.call.utterance import SpeakingEngines
@@ -39,6 +42,9 @@ from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
+from sipagent.knowledge.knowledge import Knowledge
+from sipagent.knowledge.load import knowledge_of
+from sipagent.ledger import CallerMemory, Ledger
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -74,6 +80,8 @@ class Engines:
     lanes: dict[str, Lane]
     tools: Toolbox
     flows: dict[str, Flow] = field(default_factory=dict)
+    """By persona."""
+    knowledge: dict[str, Knowledge] = field(default_factory=dict)
     """By persona."""
 
     def warm(self, config: Config) -> None:
@@ -113,12 +121,13 @@ def cache_dir() -> Path:
     return Path(base) / "sipagent" / "phrases"
 
 
-def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
+def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memory) -> Engines:
     """Load what a greeting needs, at the same time: ears and voices. The language model comes later.
 
+    :param memory: what tools remember of callers.
     :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
-    flows = load_flows(config)
+    flows, knowledge = load_flows(config), knowledge_of(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -147,8 +156,9 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
             lanes,
-            Toolbox(config, lanes["tool"], log, threads=max_calls),
+            Toolbox(config, lanes["tool"], log, threads=max_calls, memory=memory),
             flows,
+            knowledge,
         )
     for lane in engines.lanes.values():
         lane.start()
@@ -196,6 +206,8 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
         persona = fill(named, {})
         yield from (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
         yield from persona.no_input.prompts
+        if persona.knowledge:
+            yield persona.unknown
         if persona.transfer:
             yield from (persona.connecting, persona.not_connected)
         tape = plan_for(config.recording, persona)
@@ -233,37 +245,48 @@ def _load_end_model(config: Config, store: ModelStore) -> SmartTurn | None:
     return SmartTurn(store.path("smart-turn-v3.2-cpu") / "smart-turn-v3.2-cpu.onnx")
 
 
-def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offer: Offer) -> SessionParts:
+def session_parts(
+    config: Config, engines: Engines, persona: PersonaConfig, offer: Offer, memory: CallMemory | None = None
+) -> SessionParts:
     """What a call needs of the configuration and the engines.
 
+    :param memory: what is remembered of the caller.
     :raises CapacityError: the language model has no place left.
     """
+    variables = {**persona.variables, **offer.identity.variables(), **(memory.variables if memory else {})}
+    prompt = filled(persona.prompt, variables)
     return SessionParts(
         persona=persona,
         rules=turn_rules(config, persona),
         hearing=engines.hearing,
         speaking=engines.speaking[persona.voice],
-        conversation=engines.llm.open_conversation(
-            filled(persona.prompt, offer.identity), is_local=persona.llm.engine == "llama.cpp"
-        ),
+        conversation=engines.llm.open_conversation(prompt, is_local=persona.llm.engine == "llama.cpp"),
         stream=engines.stt.open_stream(),
         limits=sampling_limits(config, persona),
         tape=plan_for(config.recording, persona),
-        claims=claim_rules(persona, flow_for(engines.flows, persona)),
+        claims=claim_rules(persona, prompt, flow_for(engines.flows, persona)),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
-        flow=_flow_parts(engines, persona),
+        flow=_flow_parts(engines, persona, variables),
+        knowledge=_knowledge_parts(engines, persona),
+        memory=memory,
         retry_after_s=config.limits.retry_after_s,
     )
 
 
-def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
+def _knowledge_parts(engines: Engines, persona: PersonaConfig) -> KnowledgeParts | None:
+    knowledge = engines.knowledge.get(persona.name) if persona.knowledge else None
+    return KnowledgeParts(knowledge, persona.unknown) if knowledge else None
+
+
+def _flow_parts(engines: Engines, persona: PersonaConfig, variables: Mapping[str, str]) -> FlowParts | None:
     flow = flow_for(engines.flows, persona)
     if flow is None:
         return None
     is_free = persona.name not in engines.flows  # rules alone decide there
     reader = None if is_free else engines.llm.open_reader(primer_of(flow))
-    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane, engines.tools.of(persona))
+    lane, tools = engines.speaking[persona.voice].reply_lane, engines.tools.of(persona)
+    return FlowParts(flow, reader, lane, tools, variables)
 
 
 def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
@@ -299,6 +322,8 @@ def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
         backchannels=backchannels,
         no_input_after_ms=persona.no_input.after_ms,
         no_input_prompts=len(persona.no_input.prompts),
+        max_failures=persona.lost.after,
+        hands_over=bool(persona.lost.transfer),
         thinking_limit_ms=max(config.llm.deadline_ms, *tool_ms, 0) + 4000,
     )
 
@@ -315,6 +340,8 @@ class Switchboard:
         self.engines: Engines | None = None
         self.second_legs: SecondLegs | None = None
         """Who calls those that callers are handed to; None: nobody does."""
+        store = CallerMemory.of(book.folder, book.keys) if isinstance(book, Ledger) else None
+        self._memory = Remembrance(store, config.personas)
         self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
@@ -326,7 +353,7 @@ class Switchboard:
         :param on_answering: told when calls are taken.
         :raises ModelError: a model cannot be loaded.
         """
-        self.engines = load_engines(self._config, self._log)
+        self.engines = load_engines(self._config, self._log, self._memory)
         self.desk.open()
         on_answering()
         self.engines.llm.start()
@@ -341,10 +368,11 @@ class Switchboard:
         """
         engines = self.engines
         assert engines is not None
-        flows = load_flows(config)
+        flows, knowledge = load_flows(config), knowledge_of(config)
         for name in [name for name in engines.flows if name not in flows]:
             del engines.flows[name]
         engines.flows.update(flows)
+        engines.knowledge.update(knowledge)
         for voice in sorted({persona.voice for persona in config.personas.values()}):
             known = engines.speaking.get(voice)
             if known is None:
@@ -353,6 +381,7 @@ class Switchboard:
                 known.phrases.preload(stock_phrases(config, voice, engines.flows))
                 keep_greetings(known.phrases, config, voice, lambda persona: flow_for(flows, persona))
         self._config = config
+        self._memory.use(config.personas)
         self.desk.use(config)
         engines.warm(config)
 
@@ -368,7 +397,8 @@ class Switchboard:
 
     def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
         assert self.engines is not None  # the desk is closed until they are loaded
-        parts = session_parts(self._config, self.engines, persona, offer)
+        memory = self._memory.begin(persona, offer, self._log)
+        parts = session_parts(self._config, self.engines, persona, offer, memory)
         return replace(parts, second_legs=self.second_legs)
 
 

@@ -9,7 +9,19 @@ from typing import Any
 
 from rich.console import Console
 
-from sipagent.bench import backchannel, barge, cutoff, echo, guard, pace, quality, stt, turns, understanding
+from sipagent.bench import (
+    backchannel,
+    barge,
+    cutoff,
+    echo,
+    guard,
+    knowledge,
+    pace,
+    quality,
+    stt,
+    turns,
+    understanding,
+)
 from sipagent.bench.options import at_least_one
 from sipagent.bench.report import Figure, markdown_summary
 from sipagent.errors import SipAgentError
@@ -27,6 +39,7 @@ BENCHES: tuple[ModuleType, ...] = (
     stt,
     understanding,
     guard,
+    knowledge,
     quality,
     pace,
 )
@@ -92,9 +105,8 @@ def _steps(speech: str | None) -> list[_Step]:
 
 def _for(bench: ModuleType, impairments: Impairments) -> Impairments:
     """Without a call there is only noise."""
-    return (
-        Impairments(noise_snr_db=impairments.noise_snr_db) if bench in (stt, understanding) else impairments
-    )
+    has_no_call = bench in (stt, understanding, knowledge)
+    return Impairments(noise_snr_db=impairments.noise_snr_db) if has_no_call else impairments
 
 
 def _arguments(step: _Step, args: argparse.Namespace) -> argparse.Namespace:

@@ -146,7 +146,7 @@ def run(args: argparse.Namespace, agent: AgentOptions, impairments: Impairments,
 def _replies(cases: Any, config: Config, llm: LanguageModel) -> Iterator[Reply]:
     persona = next(one for one in config.personas.values())
     persona = fill(persona, {})
-    rules = claim_rules(persona, None)
+    rules = claim_rules(persona, persona.prompt, None)
     limits = SamplingLimits(max_tokens=config.llm.max_reply_tokens, temperature=config.llm.temperature)
     assert rules is not None
     for case in cases:

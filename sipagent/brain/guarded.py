@@ -49,6 +49,7 @@ def known_in(rules: ClaimRules, history: Sequence[Message], told: Iterable[str])
     """
     facts = rules.facts.copy()
     for message in history:
+        facts.told_by_operator(message.note)
         match message.role:
             case Role.CALLER:
                 facts.told_by_caller(message.text)

@@ -6,7 +6,7 @@
 The machine decides; here is nothing but how its actions are performed. Call thread only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -14,6 +14,7 @@ import structlog
 from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.answers import Answers
 from sipagent.call.conduct import Answer, Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
@@ -53,10 +54,15 @@ class Dialogue:
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
         self._conduct = Conduct(parts.persona, record.conduct)
+        self._answers = Answers(self._speaker, parts.knowledge)
         deeds = Deeds(
-            self._begin_utterance, self._end_call, record.outcome, self._hand_over, self._send_digits
+            self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
         )
-        self._flow = FlowTalk(parts.flow, self._speaker, deeds, tools, post, log) if parts.flow else None
+        self._flow = (
+            FlowTalk(parts.flow, self._speaker, self._answers, deeds, tools, post, log)
+            if parts.flow
+            else None
+        )
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
 
@@ -253,7 +259,7 @@ class Dialogue:
             self._speaker.say(utterance, answer)
             self._step(ev.ReplyBegan(utterance.attempt))
             return
-        self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
+        self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
 
     def _prepare_fixed(self, utterance: Utterance, fixed: Answer) -> None:
         """What the program answers itself, and a flow's open question once more."""
@@ -322,6 +328,11 @@ class Dialogue:
 
     def _send_digits(self, digits: str) -> None:
         self._post(SendDigits(digits))
+
+    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
+        self._record.outcome(name, data)
+        if self._parts.memory is not None:
+            self._parts.memory.outcome(name, data)
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))

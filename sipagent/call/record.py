@@ -122,6 +122,7 @@ class CallRecord:
             v2v_ms=v2v_ms,
             stamps=stamps,
             queued_ms=answer.queued_ms,
+            by=answer.by or None,
             **_filler_of(answer),
         )
 

@@ -169,6 +169,8 @@ class Session:
         self._tape.close()
         self._record.ended(down, self._line.audio, monotonic_ms())
         self._line.release()
+        if self._parts.memory is not None and self._up_ms is not None:
+            self._parts.memory.close()
         self._on_end(self)
 
     def _pump(self, up_ms: int) -> None:

@@ -26,6 +26,7 @@ from sipagent.config.render import render
 from sipagent.config.schema import Config
 from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
+from sipagent.knowledge.load import knowledge_problems
 from sipagent.modelstore.store import ModelStore
 from sipagent.tools.check import load_flows
 
@@ -90,6 +91,7 @@ def environment_findings(
     if checks_ports:
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
+    yield from (Finding("knowledge", text) for text in knowledge_problems(config))
     yield from tls_findings(config)
     yield from tool_findings(config, is_thorough=is_thorough)
     if is_thorough:

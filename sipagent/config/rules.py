@@ -154,6 +154,15 @@ def _recording(config: Config) -> Iterator[Problem]:
         yield "recording.enabled", "needs ledger.enabled: recordings lie in the ledger's folder"
 
 
+def _memory(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        if persona.memory == "on" and not config.ledger.enabled:
+            yield (
+                f"personas.{name}.memory",
+                "needs ledger.enabled: notes on callers lie in the ledger's folder",
+            )
+
+
 def _callers(config: Config) -> Iterator[Problem]:
     known = [trunk.name for trunk in config.trunks]
     for index, caller in enumerate(config.security.callers):
@@ -178,6 +187,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("personas", "llm"), _local_models),
     (("personas", "tools"), _tools),
     (("recording", "ledger"), _recording),
+    (("personas", "ledger"), _memory),
     (("trunks", "security", "listen"), _callers),
 )
 """What each rule looks at → the rule."""

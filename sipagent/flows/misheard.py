@@ -36,7 +36,8 @@ def as_answer(text: str) -> str:
 
 def _day_or_same(match: re.Match[str]) -> str:
     whole = match[0].lower().replace(" ", "")
-    if whole.rstrip("s") in _DAYS:
+    is_verb = match[1].lower() in ("to", "too", "not") and not match[2].lower().startswith("day")
+    if is_verb or whole.rstrip("s") in _DAYS:
         return match[0]
     sound = _sound(whole)
     return next((day.title() for day in _DAYS if _sound(_PRONOUNCED.get(day, day)) == sound), match[0])
