@@ -15,6 +15,8 @@ from sipagent.bench import (
     barge,
     cutoff,
     echo,
+    guard,
+    knowledge,
     pace,
     quality,
     stt,
@@ -38,6 +40,8 @@ BENCHES: tuple[ModuleType, ...] = (
     stt,
     understanding,
     answering,
+    guard,
+    knowledge,
     quality,
     pace,
 )
@@ -103,9 +107,8 @@ def _steps(speech: str | None) -> list[_Step]:
 
 def _for(bench: ModuleType, impairments: Impairments) -> Impairments:
     """Without a call there is only noise."""
-    return (
-        Impairments(noise_snr_db=impairments.noise_snr_db) if bench in (stt, understanding) else impairments
-    )
+    has_no_call = bench in (stt, understanding, knowledge)
+    return Impairments(noise_snr_db=impairments.noise_snr_db) if has_no_call else impairments
 
 
 def _arguments(step: _Step, args: argparse.Namespace) -> argparse.Namespace:

@@ -14,6 +14,8 @@ import structlog
 from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.answers import Answers
+from sipagent.call.conduct import Answer, Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
@@ -25,7 +27,7 @@ from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
 from sipagent.call.tape import CallTape
 from sipagent.call.tool_calls import ToolCalls, ToolDone
-from sipagent.call.utterance import Speaker, Utterance
+from sipagent.call.utterance import ClaimReplaced, Speaker, Utterance
 from sipagent.units import Pcm16, monotonic_ms
 
 
@@ -51,16 +53,23 @@ class Dialogue:
         self._announcement = ""
         self.has_begun = False
         """The conversation goes on; else it rests, and the guide listens alone."""
+        self._tools = tools
         self.hang_up = hang_up
         """End the call."""
         self._turn = tm.Turn()
         self._history: list[Message] = []
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
-        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
+        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
+        self._conduct = Conduct(parts.persona, record.conduct)
+        self._answers = Answers(self._speaker, parts.knowledge)
         deeds = Deeds(
             self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
         )
-        self._flow = FlowTalk(parts.flow, self._speaker, deeds, tools, post, log) if parts.flow else None
+        self._flow = (
+            FlowTalk(parts.flow, self._speaker, self._answers, deeds, tools, post, log)
+            if parts.flow
+            else None
+        )
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
 
@@ -146,6 +155,8 @@ class Dialogue:
     def take(self, event: object) -> None:
         """What a lane has found out or prepared."""
         match event:
+            case ToolDone() if self._turn.is_closing:
+                self._tools.take(event)  # noted; nothing is said over the goodbye
             case Understood() | ToolDone() if self._flow is not None and not self._turn.is_closing:
                 self._flow.take(event)
             case _ if isinstance(event, SoundEvent):
@@ -164,6 +175,8 @@ class Dialogue:
             case ev.EndScored():
                 self._delivery.stamp("eot_score")
                 self._step(event)
+            case ClaimReplaced(utterance_id, claim, text) if self._delivery.is_current(utterance_id):
+                self._record.claim_replaced(claim, text)
             case ev.WordsScored() | ev.ReplyBegan() | ev.AttemptFailed():
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
@@ -193,6 +206,8 @@ class Dialogue:
 
     def _speech_ended(self, at_ms: int) -> None:
         text = self._delivery.ended(at_ms)
+        if target := self._conduct.said():
+            self._hand_over(target, "")
         asked = self._flow.asked if self._flow is not None else None
         self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
         if not self.has_begun and text:
@@ -249,6 +264,9 @@ class Dialogue:
             case ev.Judge(attempt):
                 judged = self._new_utterance(attempt)
                 self._ear.transcribe(attempt, judged.is_cancelled, judged.waited, is_final=False)
+            case ev.HandOver():
+                lost = self._parts.persona.lost
+                self._hand_over(lost.transfer, lost.say)
             case ev.HangUp():
                 self.hang_up()
 
@@ -271,6 +289,9 @@ class Dialogue:
         assert utterance is not None
         assert utterance.attempt is not None
         utterance.caller_text = text
+        if not self._tape.is_asking and (fixed := self._conduct.prepare(utterance, text)):
+            self._prepare_fixed(utterance, fixed)
+            return
         if self._flow is not None and not self._tape.is_asking:
             self._flow.prepare(utterance, self._history, text)
             return
@@ -283,7 +304,15 @@ class Dialogue:
             self._speaker.say(utterance, answer)
             self._step(ev.ReplyBegan(utterance.attempt))
             return
-        self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
+        self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
+
+    def _prepare_fixed(self, utterance: Utterance, fixed: Answer) -> None:
+        """What the program answers itself, and a flow's open question once more."""
+        assert utterance.attempt is not None
+        question = self._flow.question if self._flow is not None and not fixed.is_last else ""
+        self._speaker.say(utterance, f"{fixed.text} {question}".strip())
+        attempt = utterance.attempt
+        self._step(ev.ReplyEndsCall(attempt) if fixed.ends_call else ev.ReplyBegan(attempt))
 
     def _drop_prepared(self) -> None:
         if self._delivery.drop_prepared() and self._flow is not None:
@@ -296,6 +325,7 @@ class Dialogue:
         self._record.heard(text, self._caller_since_ms, prepared.stamps_ms["speech_end"])
         self._tape.said(text, monotonic_ms())
         utterance = self._delivery.commit()
+        self._conduct.commit(utterance)
         if self._flow is not None:
             self._flow.commit(utterance)
         self._guide.caller_said(text)
@@ -331,10 +361,6 @@ class Dialogue:
 
     # --- what a flow does ---
 
-    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
-        self._record.outcome(name, data)
-        self._guide.outcome(name, data)
-
     def _begin_utterance(self) -> Utterance:
         """The agent speaks of its own accord, as after a key: what went on is dropped."""
         self._drop_prepared()
@@ -355,6 +381,12 @@ class Dialogue:
 
     def _send_digits(self, digits: str) -> None:
         self._post(SendDigits(digits))
+
+    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
+        self._record.outcome(name, data)
+        if self._parts.memory is not None:
+            self._parts.memory.outcome(name, data)
+        self._guide.outcome(name, data)
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))

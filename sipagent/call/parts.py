@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 
+from sipagent.brain.guarded import ClaimRules
 from sipagent.brain.types import Conversation, SamplingLimits
+from sipagent.call.answers import KnowledgeParts
 from sipagent.call.ear import HearingEngines
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.guide import Guide
 from sipagent.call.keys import KeyRules
+from sipagent.call.memory import CallMemory
 from sipagent.call.outbound import OutboundCall
 from sipagent.call.ports import SecondLegs
 from sipagent.call.tape import TapePlan
@@ -33,10 +36,16 @@ class SessionParts:
     keys: KeyRules = field(default_factory=KeyRules)
     hold_s: int = 900
     """Longest time on hold."""
+    claims: ClaimRules | None = None
+    """What the model may claim; None: anything."""
     flow: FlowParts | None = None
     """What guides the conversation; None: the language model alone."""
+    knowledge: KnowledgeParts | None = None
+    """What questions are answered from; None: the language model alone answers."""
     second_legs: SecondLegs | None = None
     """Calls to whoever may take the caller; None: there are none."""
+    memory: CallMemory | None = None
+    """What is remembered of the caller; None: nothing is."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
     guide: Guide | None = None
@@ -47,8 +56,7 @@ def for_order(parts: SessionParts, order: OutboundCall) -> SessionParts:
     """The parts of a call that we place: its guide, and the flow with the order's values."""
     flow = parts.flow
     if flow is not None:
-        named = {name: text for name, text in order.flow_variables.items() if name in flow.flow.variables}
-        flow = replace(flow, flow=replace(flow.flow, variables={**flow.flow.variables, **named}))
+        flow = replace(flow, variables={**flow.variables, **order.flow_variables})
     return replace(parts, guide=order.guide, flow=flow)
 
 

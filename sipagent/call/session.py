@@ -189,6 +189,8 @@ class Session:
         self._tape.close()
         self._record.ended(down, self._line.audio, monotonic_ms())
         self._line.release()
+        if self._parts.memory is not None and self._up_ms is not None:
+            self._parts.memory.close()
         self._on_end(self)
         self._guide.left(is_broken=down is None)
 

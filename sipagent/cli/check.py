@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sipagent.call.recorded import recorded_greetings
 from sipagent.campaigns.service import load_all
 from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
@@ -26,6 +27,7 @@ from sipagent.config.render import render
 from sipagent.config.schema import Config
 from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
+from sipagent.knowledge.load import knowledge_problems
 from sipagent.modelstore.store import ModelStore
 from sipagent.tools.check import load_flows
 
@@ -91,6 +93,7 @@ def environment_findings(
     if checks_ports:
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
+    yield from (Finding("knowledge", text) for text in knowledge_problems(config))
     yield from tls_findings(config)
     yield from tool_findings(config, is_thorough=is_thorough)
     if is_thorough:
@@ -147,6 +150,7 @@ def _flow_problems(config: Config) -> list[str]:
     """Of the personas' flows, each with file and line."""
     try:
         load_flows(config)
+        recorded_greetings(config)
     except ConfigError as error:
         return error.problems
     return []

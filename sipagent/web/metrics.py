@@ -75,6 +75,7 @@ class ServerMetrics:
             "turn.spoken": self._turn_spoken,
             "campaign.decided": self._campaign_decided,
             "campaign.progressed": self._campaign_progressed,
+            "tool.returned": self._tool_returned,
             "egress.refused": lambda _, fields: self._egress_refused.inc(fields["attempts"]),
             **{f"ledger.{fault}": self._ledger_failed(fault) for fault in _LEDGER_FAULTS},
             "trunk.registered": self._trunk_changed(self._registered, 1),
@@ -154,6 +155,13 @@ class ServerMetrics:
             ["lane"],
             buckets=_WAIT_BUCKETS_S,
             registry=registry,
+        )
+
+        self._tools = Counter(
+            "sipagent_tools", "Tools that came to an end", ["tool", "status"], registry=registry
+        )
+        self._tool_time = Histogram(
+            "sipagent_tool_seconds", "How long they took", ["tool"], registry=registry
         )
 
     def _make_line_metrics(self, registry: CollectorRegistry) -> None:
@@ -297,6 +305,11 @@ class ServerMetrics:
         self._campaign_running.labels(campaign).set(fields["state"] == "running")
         for state in _CONTACT_STATES:
             self._campaign_contacts.labels(campaign, state).set(fields["contacts"].get(state, 0))
+
+    def _tool_returned(self, _: Origin, fields: Fields) -> None:
+        tool, status = self._word("tool", fields.get("tool")), self._word("tool status", fields.get("status"))
+        self._tools.labels(tool, status).inc()
+        self._tool_time.labels(tool).observe(fields.get("took_ms", 0) / 1000)
 
     # --- the rest ---
 
