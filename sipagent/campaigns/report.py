@@ -95,7 +95,8 @@ def _contacts(contacts: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield "<th>outcome</th><th>result</th><th>why</th><th class=n>attempts</th></tr>"
     for one in contacts:
         told = "; ".join(_told(result) for result in one["results"])
-        cells = (one["key"], one["number"], one["state"], one["outcome"], told, one["why"])
+        why = one["why"] if one["why"] != one["outcome"] else ""
+        cells = (one["key"], one["number"], one["state"], one["outcome"], told, why)
         row = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
         yield f"<tr>{row}<td class=n>{one['attempts']}</td></tr>"
     yield "</table></div>"

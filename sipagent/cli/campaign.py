@@ -9,8 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from sipagent.campaigns.contact_sources import read_rows
 from sipagent.campaigns.contacts import contacts_of
@@ -27,6 +29,7 @@ from sipagent.config.load import load_config
 from sipagent.config.schema import Config
 from sipagent.errors import CampaignError, ConfigError
 
+_CONTACT_STATES = ("waiting", "calling", "done", "expired", "unsettled")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 Found = tuple[Config, tuple[CampaignConfig, ...]]
 
@@ -159,19 +162,22 @@ def _status(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def status_table(views: StoreViews, names: Sequence[str]) -> Table:
-    """One row a campaign."""
-    table = Table(title="Campaigns")
-    for heading in ("campaign", "state", "waiting", "calling", "done", "expired", "unsettled", "outcomes"):
-        table.add_column(heading, justify="left" if heading in ("campaign", "state", "outcomes") else "right")
+def status_table(views: StoreViews, names: Sequence[str], title: str = "Campaigns") -> Group:
+    """One row a campaign, and under it what became of its calls."""
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("campaign", "state", *_CONTACT_STATES):
+        is_text = heading in ("campaign", "state")
+        table.add_column(heading, justify="left" if is_text else "right", overflow="fold")
+    lines = []
     for name in names:
         view = views.view(name)
-        counts = [
-            str(view.contacts.get(s, 0)) for s in ("waiting", "calling", "done", "expired", "unsettled")
-        ]
-        outcomes = ", ".join(f"{outcome} {n}" for outcome, n in sorted(view.outcomes.items()))
-        table.add_row(name, f"{view.state} {view.why}".strip(), *counts, outcomes)
-    return table
+        table.add_row(name, view.state, *(str(view.contacts.get(state, 0)) for state in _CONTACT_STATES))
+        if view.why:
+            lines.append(f"{name}: {view.why}")
+        if view.outcomes:
+            counts = sorted(view.outcomes.items(), key=lambda item: -item[1])
+            lines.append(f"{name}: " + ", ".join(f"{outcome} {n}" for outcome, n in counts))
+    return Group(table, *(Text(line, overflow="fold") for line in lines))
 
 
 def _report(args: argparse.Namespace) -> int:

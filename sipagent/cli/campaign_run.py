@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 
 from sipagent.campaigns.running import read_list
 from sipagent.campaigns.schedule import Schedule
@@ -116,13 +115,11 @@ def _goes_on(views: StoreViews, store: CampaignStore, name: str) -> bool:
     return view.state == "running" and bool(view.contacts.get("calling") or view.due_s is not None)
 
 
-def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: datetime) -> Table:
+def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: datetime) -> Group:
     """The table of ``status`` under the time."""
     from sipagent.cli.campaign import status_table
 
-    table = status_table(views, [one.name for one in campaigns])
-    table.title = f"Campaigns, {now:%Y-%m-%d %H:%M} UTC"
-    return table
+    return status_table(views, [one.name for one in campaigns], f"Campaigns, {now:%Y-%m-%d %H:%M} UTC")
 
 
 def stopping() -> threading.Event:
