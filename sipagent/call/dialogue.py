@@ -282,6 +282,8 @@ class Dialogue:
         assert prepared is not None
         self._record.heard(text, self._caller_since_ms, prepared.stamps_ms["speech_end"])
         self._tape.said(text, monotonic_ms())
+        if self._parts.memory is not None:
+            self._parts.memory.heard(text)
         utterance = self._delivery.commit()
         self._conduct.commit(utterance)
         if self._flow is not None:
@@ -334,8 +336,8 @@ class Dialogue:
 
     def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
         self._record.outcome(name, data)
-        if self._parts.memory is not None:
-            self._parts.memory.outcome(name, data)
+        if (memory := self._parts.memory) is not None:
+            memory.outcome(name, data)
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))
