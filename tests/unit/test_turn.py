@@ -384,6 +384,9 @@ def test_unfinished_and_backchannel() -> None:
     assert is_unfinished("I would like to...")
     assert is_unfinished("I would like to, let me think")
     assert is_unfinished("Can you tell me?")
+    assert is_unfinished("Do you know when?")
+    assert not is_unfinished("When?")
+    assert not is_unfinished("Sorry, what?")
     assert not is_unfinished("I would like to book an appointment.")
 
 
@@ -442,7 +445,15 @@ def test_what_a_sound_over_the_agent_means(
 
 
 @pytest.mark.parametrize(
-    "text", ["Sorry,", "Well, actually.", "Okay, so", "We are, uh,", "I was wondering if..."]
+    "text",
+    [
+        "Sorry,",
+        "Well, actually.",
+        "Hi. I have a question.",
+        "Okay, so",
+        "We are, uh,",
+        "I was wondering if...",
+    ],
 )
 def test_what_introduces_more_is_waited_for(text: str) -> None:
     assert commit_delay_ms(text, EndScores(0.9), DELAYS, Patience()) >= DELAYS.doubt
