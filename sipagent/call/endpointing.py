@@ -24,7 +24,6 @@ _LIKELY_END = 0.5
 _CERTAIN_END = 0.6
 _STORY_END = 0.3
 _NO_QUESTION_END = 0.002
-_UNLIKELY_QUESTION_END = 0.2
 _OPEN = (Asked.ANYTHING, Asked.NOTHING)
 """Nobody has told the caller what to say."""
 _FEW_WORDS = 2
@@ -176,7 +175,7 @@ def _for_question(words: float | None, delays: CommitDelays) -> int:
     """ "Could you send me a copy" is complete, and "by e-mail" may still follow."""
     if words is not None and words < _NO_QUESTION_END:
         return max(delays.doubt, round(delays.latest * _STORY_SHARE))
-    if words is not None and words < _UNLIKELY_QUESTION_END:
+    if words is not None and words < _UNLIKELY_END:
         return delays.doubt
     return delays.sure * 4 // 3
 

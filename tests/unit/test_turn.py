@@ -531,13 +531,13 @@ def test_patience_by_words_and_question(asked: Asked, text: str, score: float, d
         (Asked.ANYTHING, "I'm calling about my invoice.", 0.98, 0.33, MIDDLE_MS),
         (Asked.ANYTHING, "I'd like to speak to somebody.", 0.97, 0.11, STORY_MS),
         (Asked.ANYTHING, "I'm calling about my invoice from last month.", 0.97, 0.59, 300),
-        (Asked.ANYTHING, "Can I bring my dog?", 0.9, 0.1, 700),
+        (Asked.ANYTHING, "Could you send me a copy?", 0.9, 0.004, 700),
         (Asked.ANYTHING, "Can I bring my dog if he is on a leash?", 0.1, 0.83, 400),
         (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.65, 300),
         (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.4, 700),
         (Asked.SOMETHING, "Friday.", 0.9, 0.009, 300),
         (Asked.SOMETHING, "Tuesday, please.", 0.2, 0.02, 700),
-        (Asked.ANYTHING, "Can you repeat that?", 0.9, 0.25, 400),
+        (Asked.ANYTHING, "Can you repeat that?", 0.9, 0.1, 400),
     ],
 )
 def test_patience_where_the_language_model_has_judged(
