@@ -27,6 +27,8 @@ from sipagent.web.workers import OpenCall, Workers
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series a counter, for nobody
 DIRECTIONS = ("inbound", "outbound")
+_DIRECTION_OF = {"in": "inbound", "out": "outbound"}
+"""As the log has it."""
 _V2V_BUCKETS_S = (0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 _STAGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0)
 _WAIT_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -37,6 +39,7 @@ _MOS_BUCKETS = (1.5, 2.0, 2.5, 3.0, 3.3, 3.6, 3.9, 4.1, 4.3)
 _MOST_WORDS = 40
 _LONGEST_WORD = 60
 _LEDGER_FAULTS = ("unwritable", "problem", "missed", "late", "not_closed", "not_forgotten")
+_CONTACT_STATES = ("waiting", "calling", "done", "expired", "unsettled")
 Fields = Mapping[str, Any]
 
 
@@ -70,13 +73,15 @@ class ServerMetrics:
             "turn.heard": lambda _, __: self._turns_heard.inc(),
             "turn.answered": self._turn_answered,
             "turn.spoken": self._turn_spoken,
+            "campaign.decided": self._campaign_decided,
+            "campaign.progressed": self._campaign_progressed,
+            "tool.returned": self._tool_returned,
             "egress.refused": lambda _, fields: self._egress_refused.inc(fields["attempts"]),
             **{f"ledger.{fault}": self._ledger_failed(fault) for fault in _LEDGER_FAULTS},
             "trunk.registered": self._trunk_changed(self._registered, 1),
             "trunk.unregistered": self._trunk_changed(self._registered, 0),
             "trunk.registration_failed": self._trunk_changed(self._registered, 0),
-            "trunk.up": self._trunk_changed(self._up, 1),
-            "trunk.down": self._trunk_changed(self._up, 0),
+            "trunk.state": self._trunk_state,
         }
 
     def __repr__(self) -> str:
@@ -152,6 +157,13 @@ class ServerMetrics:
             registry=registry,
         )
 
+        self._tools = Counter(
+            "sipagent_tools", "Tools that came to an end", ["tool", "status"], registry=registry
+        )
+        self._tool_time = Histogram(
+            "sipagent_tool_seconds", "How long they took", ["tool"], registry=registry
+        )
+
     def _make_line_metrics(self, registry: CollectorRegistry) -> None:
         self._jitter = Histogram(
             "sipagent_rtp_jitter_seconds",
@@ -174,6 +186,13 @@ class ServerMetrics:
             "sipagent_trunk_registered", "1: the registrar knows us", ["trunk", "worker"], registry=registry
         )
         self._up = Gauge("sipagent_trunk_up", "1: the peer answers", ["trunk", "worker"], registry=registry)
+        self._down = Gauge(
+            "sipagent_trunk_down_reason",
+            "1: why the peer counts as down",
+            ["trunk", "worker", "reason"],
+            registry=registry,
+        )
+        self._down_reasons: dict[tuple[str, str], str] = {}
 
     def _make_server_metrics(self, registry: CollectorRegistry, ledger_dir: Path | None) -> None:
         self._restarts = Counter(
@@ -192,6 +211,21 @@ class ServerMetrics:
             registry=registry,
         )
         entries.set_function(lambda: signed_entries(ledger_dir) if ledger_dir else 0)
+        self._campaign_decisions = Counter(
+            "sipagent_campaign_decisions",
+            "What campaigns decided",
+            ["campaign", "decision"],
+            registry=registry,
+        )
+        self._campaign_calls = Counter(
+            "sipagent_campaign_calls", "Attempts that have ended", ["campaign", "outcome"], registry=registry
+        )
+        self._campaign_contacts = Gauge(
+            "sipagent_campaign_contacts", "Contacts by state", ["campaign", "state"], registry=registry
+        )
+        self._campaign_running = Gauge(
+            "sipagent_campaign_running", "0: paused or stopped", ["campaign"], registry=registry
+        )
         self._egress_refused = Counter(
             "sipagent_egress_refused", "Attempts to reach an address beyond the list", registry=registry
         )
@@ -208,10 +242,8 @@ class ServerMetrics:
     # --- calls ---
 
     def _call_started(self, origin: Origin, fields: Fields) -> None:
-        direction = fields.get("direction", DIRECTIONS[0])
-        call = OpenCall(
-            direction if direction in DIRECTIONS else DIRECTIONS[0], self._word("trunk", fields.get("trunk"))
-        )
+        direction = _DIRECTION_OF.get(fields.get("direction", ""), DIRECTIONS[0])
+        call = OpenCall(direction, self._word("trunk", fields.get("trunk")))
         self._started.labels(call.direction, call.trunk).inc()
         self.workers.began(origin.pid, str(fields["call_id"]), call)
 
@@ -258,6 +290,27 @@ class ServerMetrics:
         if fields.get("interrupted"):
             self._barge_ins.inc()
 
+    # --- campaigns ---
+
+    def _campaign_decided(self, _: Origin, fields: Fields) -> None:
+        campaign = self._word("campaign", fields["campaign"])
+        decision = self._word("decision", fields["decision"])
+        self._campaign_decisions.labels(campaign, decision).inc()
+        if decision == "ended":  # "answered: confirmed; answered"
+            outcome = str(fields["rule"]).partition(";")[0].partition(":")[0]
+            self._campaign_calls.labels(campaign, self._word("campaign_outcome", outcome)).inc()
+
+    def _campaign_progressed(self, _: Origin, fields: Fields) -> None:
+        campaign = self._word("campaign", fields["campaign"])
+        self._campaign_running.labels(campaign).set(fields["state"] == "running")
+        for state in _CONTACT_STATES:
+            self._campaign_contacts.labels(campaign, state).set(fields["contacts"].get(state, 0))
+
+    def _tool_returned(self, _: Origin, fields: Fields) -> None:
+        tool, status = self._word("tool", fields.get("tool")), self._word("tool status", fields.get("status"))
+        self._tools.labels(tool, status).inc()
+        self._tool_time.labels(tool).observe(fields.get("took_ms", 0) / 1000)
+
     # --- the rest ---
 
     def _trunk_changed(self, gauge: Gauge, value: int) -> Callable[[Origin, Fields], None]:
@@ -265,6 +318,17 @@ class ServerMetrics:
             gauge.labels(self._word("trunk", fields.get("trunk")), origin.worker).set(value)
 
         return change
+
+    def _trunk_state(self, origin: Origin, fields: Fields) -> None:
+        trunk, is_up = self._word("trunk", fields.get("trunk")), fields.get("state") == "up"
+        self._up.labels(trunk, origin.worker).set(int(is_up))
+        before = self._down_reasons.pop((trunk, origin.worker), None)
+        if before is not None:
+            self._down.remove(trunk, origin.worker, before)
+        if not is_up:
+            reason = self._word("reason", fields.get("reason"))
+            self._down_reasons[trunk, origin.worker] = reason
+            self._down.labels(trunk, origin.worker, reason).set(1)
 
     def _ledger_failed(self, fault: str) -> Callable[[Origin, Fields], None]:
         return lambda _, __: self._ledger_errors.labels(fault).inc()

@@ -19,6 +19,7 @@ import structlog
 
 from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
 from sipagent.call.work import Lane
+from sipagent.cli.check_tools import tool_findings
 from sipagent.config.json_schema import JsonSchema
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, HttpConfig, MessagesConfig, PersonaConfig, Secret, ToolConfig
@@ -454,3 +455,18 @@ def test_calendar_knows_hours_moves_and_cancellations(bench: Bench) -> None:
     with sqlite3.connect(bench.folder / "bookings.sqlite") as database:
         assert database.execute("SELECT count(*) FROM booking").fetchone() == (0,)
         assert database.execute("SELECT grade, wish FROM answer").fetchall() == [("8", "")]
+
+
+def test_check_names_tools_that_cannot_work_here(bench: Bench) -> None:
+    (bench.folder / "mine.py").write_text("def it(arguments, call):\n    return {}\n")
+    kinds: dict[str, dict[str, Any]] = {
+        "good": {"python": "mine:it"},
+        "typo": {"python": "mine:if"},
+        "gone": {"command": ("./gone",)},
+        "here": {"command": ("true",)},
+    }
+    tools = {name: ToolConfig(name=name, description="x", **kind) for name, kind in kinds.items()}
+    config = replace(bench.config(command=("true",)), tools=tools)
+    found = {one.key: one.text for one in tool_findings(config, is_thorough=True)}
+    assert set(found) == {"tools.typo.python", "tools.gone.command"}
+    assert "has no attribute 'if'" in found["tools.typo.python"]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
+from sipagent.call.answers import Answers
 from sipagent.call.dictation import Asked
 from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, Understood
 from sipagent.call.tool_calls import ToolCalls, ToolDone
@@ -81,7 +82,8 @@ class Call:
         tools = ToolCalls(self.tools, CallContext("c1"), self.record, self.posted.append)
         parts = FlowParts(flow, None, self, self.tools)  # type: ignore[arg-type]  # a lane in a test's hand
         log = structlog.get_logger()
-        self.talk = FlowTalk(parts, self, deeds, tools, self.posted.append, log)  # type: ignore[arg-type]
+        answers = Answers(self, None)  # type: ignore[arg-type]  # a speaker in a test's hand
+        self.talk = FlowTalk(parts, self, answers, deeds, tools, self.posted.append, log)  # type: ignore[arg-type]
         self.opening = self.talk.opened("Hello.")
 
     def submit(self, job: Callable[[], None], *, cancelled: Callable[[], bool], **_: object) -> None:
@@ -91,7 +93,9 @@ class Call:
         if not utterance.is_cancelled():
             self.said.append(text)
 
-    def reply(self, utterance: Utterance, history: Any, *, first: str = "", then: str = "") -> None:
+    def reply(
+        self, utterance: Utterance, history: Any, *, first: str = "", then: str = "", told: Any = ()
+    ) -> None:
         self.said.append(f"{first}<{history[-1].text}>{then}")
 
     def hand_over(self, target: str, text: str) -> bool:
@@ -224,6 +228,7 @@ def test_transfer_that_is_not_possible_is_told() -> None:
     reached = Call("receptionist", transfers=True)
     reached.turn("Operator")
     assert reached.said[-1] == "I'll put you through."
+    reached.talk.take_back()  # what was going to be said is dropped: the transfer says it
     assert reached.talk.transfer_failed()
     assert not reached.talk.transfer_failed(), "the flow has been told"
     assert "nobody can take the call" in reached.said[-1]
