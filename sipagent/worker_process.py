@@ -56,8 +56,7 @@ def run(name: str, fds: list[int]) -> int:
     try:
         return WorkerProcess(name, config, channel, log).serve()
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        channel.send({"state": "unusable", "problems": error.problems})
         return os.EX_CONFIG
     except SipAgentError as error:
         log.error("worker.failed", reason=str(error))
