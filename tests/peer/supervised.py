@@ -66,9 +66,9 @@ def one_try(port: int) -> Softphone | None:
     return None
 
 
-def is_greeted(phone: Softphone) -> bool:
+def is_greeted(phone: Softphone, timeout_ms: int = 10_000) -> bool:
     """Something is heard."""
-    return phone.run(until=lambda: bool(phone.spans()), timeout_ms=10_000)
+    return phone.run(until=lambda: bool(phone.spans()), timeout_ms=timeout_ms)
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def served(port: int, *, since_ms: float) -> float:
     """
     while True:
         phone, answered_ms = call_up(port, since_ms=since_ms)
-        is_served = phone.run(until=lambda phone=phone: bool(phone.spans()), timeout_ms=ANSWER_MS)
+        is_served = is_greeted(phone, ANSWER_MS)
         phone.close()
         if is_served:
             return answered_ms

@@ -111,11 +111,11 @@ def test_whatever_ends_a_worker_it_answers_again_and_the_others_call_misses_noth
             assert is_greeted(phone)
             broken_ms = break_worker(folder, pid, fault.name)
             died = agent.wait_for("worker.died", after=start).facts if fault.name == "memory" else None
-            phone.close()
             took_ms[fault.name].append(served(agent.port, since_ms=died["at_ms"] if died else broken_ms))
             died = agent.wait_for("worker.died", after=start).facts
             assert (died["pid"], died["cause"]) == (pid, fault.cause)
             assert died["calls_lost"] >= 1
+            phone.close()
             check_report(died, fault)
             pid = agent.wait_for("worker.restarted", after=start).facts["pid"]
         other = stop()
