@@ -4,12 +4,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 
+from sipagent.brain.endpoint import EndpointModel, endpoint_of
+from sipagent.brain.failover import FailoverModel
 from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
@@ -23,7 +25,7 @@ from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
-from sipagent.call.ports import Offer
+from sipagent.call.ports import Offer, SecondLegs
 from sipagent.call.tape import plan_for
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
@@ -203,13 +205,18 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
 
 
 def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
-    return load_llm(
-        config.llm.model,
-        store,
-        max_calls=max_calls,
-        context_tokens=config.llm.context_tokens,
-        threads=cores_of(config),
+    llm, remote = config.llm, None
+    if llm.openai is not None:
+        endpoint = endpoint_of(llm.openai)
+        remote = EndpointModel(endpoint, max_calls=max_calls, context_tokens=llm.context_tokens)
+        if not llm.openai.local:
+            return remote
+    local = load_llm(
+        llm.model, store, max_calls=max_calls, context_tokens=llm.context_tokens, threads=cores_of(config)
     )
+    if remote is None or llm.openai is None:
+        return local
+    return FailoverModel(remote, local, probe_s=llm.openai.probe_s)
 
 
 def _load_stt(config: Config, store: ModelStore) -> SttEngine:
@@ -284,6 +291,8 @@ class Switchboard:
         self._config = config
         self._log = log
         self.engines: Engines | None = None
+        self.second_legs: SecondLegs | None = None
+        """Who calls those that callers are handed to; None: nobody does."""
         self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
@@ -333,7 +342,8 @@ class Switchboard:
 
     def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
         assert self.engines is not None  # the desk is closed until they are loaded
-        return session_parts(self._config, self.engines, persona, offer)
+        parts = session_parts(self._config, self.engines, persona, offer)
+        return replace(parts, second_legs=self.second_legs)
 
 
 class Worker:
@@ -346,6 +356,7 @@ class Worker:
         self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
         self._outbound = OutboundDesk(config, self._switchboard.desk, self._agent.dialler, log)
+        self._switchboard.second_legs = self._outbound
 
     def __repr__(self) -> str:
         return f"Worker({self._switchboard!r}, {self._agent!r})"

@@ -125,10 +125,17 @@ class Bookkeeper:
             call_days=_days(ledger.keep_days),
             recording_days=_days(recording.keep_days),
             recordings_max_bytes=recording.max_mib << 20 if recording.when_full == "delete_oldest" else None,
+            forgets_callers=True,
         )
 
     def _forgot(self, done: Erased) -> None:
-        self._log.info("ledger.forgot", calls=done.calls, keys=done.keys, recordings=done.recordings)
+        facts = {
+            "calls": done.calls,
+            "keys": done.keys,
+            "recordings": done.recordings,
+            "callers": done.callers,
+        }
+        self._log.info("ledger.forgot", **facts)
 
     def _not_forgotten(self, error: Exception) -> None:
         self._log.error("ledger.not_forgotten", reason=str(error))

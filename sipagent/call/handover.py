@@ -7,15 +7,25 @@ from typing import Protocol
 from sipagent.call import transfer as tr
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts
-from sipagent.call.ports import ConsultDown, ConsultUp, Line, Offer, ReferAnswered, TransferCall
+from sipagent.call.ports import (
+    ConsultDown,
+    ConsultUp,
+    Line,
+    LineBeside,
+    LineDown,
+    LineUp,
+    Offer,
+    ReferAnswered,
+    TransferCall,
+)
 from sipagent.call.record import CallRecord
 from sipagent.call.transfer import Do
 from sipagent.call.utterance import SoundPrepared, Speaker, Utterance, UtteranceComplete, UtteranceFailed
+from sipagent.errors import SipAgentError
 from sipagent.media.ring import AudioRings, PcmRing
 from sipagent.units import monotonic_ms
 
-_SIP_ADDRESS = ("sip:", "sips:")
-_NOT_FOUND = 404
+_FORBIDDEN, _NOT_FOUND, _NOT_IMPLEMENTED = 403, 404, 501
 _SUMMARY = 0
 """Utterance id of the summary: there is one at a time, and it is never one of the caller's."""
 
@@ -25,6 +35,20 @@ class PeerSound:
     """Sound that whoever takes the call shall hear."""
 
     event: object
+
+
+class _BesideMailbox:
+    """What becomes of the call beside, for the caller's call. Any thread."""
+
+    def __init__(self, post: Callable[[object], None]) -> None:
+        self._post = post
+
+    def post(self, event: object) -> None:
+        match event:
+            case LineUp(at_ms):
+                self._post(ConsultUp(at_ms))
+            case LineDown(_, sip_status, at_ms):
+                self._post(ConsultDown(sip_status, at_ms))
 
 
 class Talk(Protocol):
@@ -54,10 +78,11 @@ class Handover:
         post: Callable[[object], None],
     ) -> None:
         self._talk, self._offer, self._line, self._record = talk, offer, line, record
-        self._persona = parts.persona
+        self._persona, self._second_legs, self._post = parts.persona, parts.second_legs, post
         self._transfer = tr.Transfer()
         self._target = self._summary = ""
         self._has_failed = False
+        self._beside: LineBeside | None = None
         self._peer: AudioRings | None = None
         self._mouth: Mouth | None = None
         self._utterance: Utterance | None = None
@@ -81,15 +106,15 @@ class Handover:
 
     def wanted(self, command: TransferCall) -> None:
         """Begin, unless one is going on."""
-        target = self._persona.transfer.get(command.target, command.target)
-        if not target.startswith(_SIP_ADDRESS):
+        target = self._persona.transfer.get(command.target)
+        if target is None:
             self._record.transfer_ended(is_ok=False, sip_status=_NOT_FOUND)
             self._has_failed = True
             return
         if self._transfer.phase is not tr.Phase.IDLE:
             return
         self._target, self._summary = target, "" if command.mode == "blind" else command.summary
-        mode = command.mode if self._offer.takes_refer else "bridge"
+        mode = command.mode if self._can_refer() else "bridge"
         self._record.transfer_started(mode, target)
         self._step(tr.Wanted(mode))
 
@@ -99,8 +124,8 @@ class Handover:
             case ReferAnswered(sip_status, is_final):
                 self._record.transfer_progressed(sip_status)
                 self._step(tr.Referred(sip_status, is_final))
-            case ConsultUp(audio):
-                self._peer = audio
+            case ConsultUp() if self._beside is not None:
+                self._peer = self._beside.audio
                 self._step(tr.PeerUp())
             case ConsultDown(sip_status):
                 self._step(tr.PeerDown(sip_status))
@@ -134,17 +159,19 @@ class Handover:
             case Do.ANNOUNCE:
                 self._talk.say_aside(self._persona.connecting, interruptible=False)
             case Do.REFER:
-                self._line.refer(self._target)
+                self._refer()
             case Do.HOLD_CALLER:
                 self._line.hold()
             case Do.DIAL:
-                self._line.consult(self._target)
+                self._dial()
             case Do.BRIEF:
                 self._begin_briefing()
             case Do.REFER_TO_PEER:
-                self._line.refer_to_consult()
+                if self._beside is not None:
+                    self._line.refer_to(self._beside)
             case Do.BRIDGE:
-                self._line.bridge()
+                if self._beside is not None:
+                    self._line.bridge(self._beside)
             case Do.RESUME_CALLER:
                 self._line.resume()
             case Do.DROP_PEER:
@@ -154,6 +181,38 @@ class Handover:
             case tr.Ended(is_ok, sip_status):
                 self._record.transfer_ended(is_ok=is_ok, sip_status=sip_status)
                 self._has_failed = not is_ok
+
+    def _can_refer(self) -> bool:
+        legs = self._second_legs
+        is_there = legs is None or legs.is_reached_over(self._offer.trunk, self._target)
+        return self._offer.takes_refer and is_there
+
+    def _refer(self) -> None:
+        try:
+            if self._second_legs is not None:
+                self._second_legs.allow(self._target)
+        except SipAgentError as error:
+            self._record.transfer_refused(str(error))
+            self._step(tr.Referred(_FORBIDDEN, True))
+        else:
+            self._line.refer(self._target)
+
+    def _dial(self) -> None:
+        if self._second_legs is None:
+            self._step(tr.PeerDown(_NOT_IMPLEMENTED))
+            return
+        try:
+            self._beside = self._second_legs.call_beside(
+                self._target,
+                _BesideMailbox(self._post),
+                self._record.log,
+                trunk=self._offer.trunk,
+                is_bound=self._transfer.mode == "attended",
+                longest_s=self._persona.max_call_s,
+            )
+        except SipAgentError as error:
+            self._record.transfer_refused(str(error))
+            self._step(tr.PeerDown(_FORBIDDEN))
 
     def _begin_briefing(self) -> None:
         assert self._peer is not None
@@ -177,5 +236,6 @@ class Handover:
     def _drop_peer(self) -> None:
         if self._utterance is not None:
             self._utterance.cancel()
-        self._peer = self._mouth = self._utterance = None
-        self._line.end_consult()
+        if self._beside is not None:
+            self._beside.abandon()
+        self._beside = self._peer = self._mouth = self._utterance = None

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from sipagent.call.dialling import Attempt, Outcome
-from sipagent.call.ports import EndCall, Line, Mailbox, Offer
+from sipagent.call.ports import EndCall, Line, LineBeside, Mailbox, Offer
 from sipagent.call.spend import Booking, OutboundRefused, SpendBook, price_per_minute
+from sipagent.call.transfer import DIAL_LIMIT_MS
 from sipagent.call.trunks import routes
+from sipagent.config.keys import NUMBER, SIP_ADDRESS, number_of
 from sipagent.config.schema import Config, PersonaConfig, TrunkConfig
 from sipagent.config.trunk import CALLER_ID
 from sipagent.config.variables import fill
@@ -25,7 +27,8 @@ if TYPE_CHECKING:  # it brings the engines along, which take a second to import
 
 _WRITTEN_FOR_PEOPLE = re.compile(r"[ ()/.-]")
 _NUMBER = re.compile(r"\+?[0-9][0-9 ()/.-]*")
-_ADDRESSEE = re.compile(r"\+?[0-9]{1,20}|[A-Za-z0-9_.-]{1,64}")
+_LONGEST_RING_BESIDE_S = DIAL_LIMIT_MS // 1000
+"""A caller waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,10 @@ class DialOrder:
     """Called on the SIP thread: must be quick."""
     on_result: Callable[[CallResult], None]
     """The same."""
+    address: str = ""
+    """SIP address that is called as it stands; empty: the number at each trunk's domain."""
+    is_beside: bool = False
+    """A caller of ours waits for it: it may go beyond ``limits.max_calls``, where the library has places."""
 
 
 class OutboundLine(Line, Protocol):
@@ -100,6 +107,9 @@ class OutboundLine(Line, Protocol):
 
     def connect(self, mailbox: Mailbox, log: structlog.stdlib.BoundLogger) -> None:
         """Where the line's events go."""
+
+    def abandon(self) -> None:
+        """As of ``LineBeside``."""
 
 
 class Dialler(Protocol):
@@ -236,6 +246,56 @@ class OutboundDesk:
             raise
         line.connect(placed.session, self._log.bind(call_id=placed.call_id))
 
+    def allow(self, target: str) -> None:
+        """As of ``SecondLegs``."""
+        price_per_minute(self._config.limits.outbound, number_of(target))
+
+    def is_reached_over(self, trunk: str, target: str) -> bool:
+        """As of ``SecondLegs``."""
+        try:
+            return any(one.name == trunk for one in way_to(self._config, target, trunk)[1])
+        except OutboundRefused:
+            return False
+
+    def call_beside(
+        self,
+        target: str,
+        mailbox: Mailbox,
+        log: structlog.stdlib.BoundLogger,
+        *,
+        trunk: str,
+        is_bound: bool,
+        longest_s: int,
+    ) -> LineBeside:
+        """As of ``SecondLegs``: allowed, counted, paced and routed as every call."""
+        self.allow(target)
+        number = number_of(target)
+        address, trunks = way_to(self._config, target, trunk)
+        if is_bound:
+            trunks = [one for one in trunks if one.name == trunk]
+        if not address:
+            trunks = routes(trunks, number, self._dialler.is_down, self._rng)
+        booking = self._spend.book(number, longest_s)
+        try:
+            line = self._dialler.open_line(
+                DialOrder(
+                    number=number,
+                    routes=tuple(trunks),
+                    caller_id="",
+                    ring_ms=min(self._config.limits.outbound.ring_s, _LONGEST_RING_BESIDE_S) * 1000,
+                    on_progress=lambda _: None,
+                    on_result=lambda result: self._settle(booking, result.talk_ms),
+                    address=address,
+                    is_beside=True,
+                )
+            )
+        except Exception:
+            self._settle(booking, 0)
+            raise
+        line.connect(mailbox, log.bind(leg="beside"))
+        line.answer()
+        return line
+
     def _settle(self, booking: Booking, talk_ms: int) -> None:
         try:
             self._spend.settle(booking, talk_ms / 1000)
@@ -266,12 +326,34 @@ def checked(config: Config, call: OutboundCall) -> tuple[str, PersonaConfig, lis
     return number, persona, trunks
 
 
+def way_to(config: Config, target: str, trunk: str) -> tuple[str, list[TrunkConfig]]:
+    """The address that is called as it stands, or nothing for a number; and the trunks that may carry it.
+
+    :param target: a number, or a SIP address. :param trunk: carries an address that belongs to no trunk.
+    :raises OutboundRefused: no trunk takes the number.
+    """
+    number = number_of(target)
+    found = SIP_ADDRESS.fullmatch(target)
+    trunks = [one for one in config.trunks if one.takes(number)]
+    if found is not None:
+        trunks = [one for one in trunks if _is_at(found, one)] if number else []
+        if not trunks:
+            return target, [one for one in config.trunks if one.name == trunk]
+    if not trunks:
+        raise OutboundRefused(f"no trunk takes {number}: none of their prefixes matches")
+    return "", trunks
+
+
+def _is_at(address: re.Match[str], trunk: TrunkConfig) -> bool:
+    return address["host"] == trunk.host and int(address["port"] or trunk.usual_port) == trunk.port
+
+
 def destination(text: str) -> str:
     """The number as it is dialled: without what people write between the digits.
 
     :raises OutboundRefused: it is none; nothing else than a number or an extension may reach a SIP address.
     """
     number = _WRITTEN_FOR_PEOPLE.sub("", text) if _NUMBER.fullmatch(text) else text
-    if not _ADDRESSEE.fullmatch(number):
+    if not NUMBER.fullmatch(number):
         raise OutboundRefused(f"expected a number such as +15550100123, or an extension, got {text!r}")
     return number

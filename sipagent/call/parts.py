@@ -6,6 +6,7 @@ from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.ear import HearingEngines
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.keys import KeyRules
+from sipagent.call.ports import SecondLegs
 from sipagent.call.tape import TapePlan
 from sipagent.call.turn_events import Phrase
 from sipagent.call.turn_rules import TurnRules
@@ -32,6 +33,8 @@ class SessionParts:
     """Longest time on hold."""
     flow: FlowParts | None = None
     """What guides the conversation; None: the language model alone."""
+    second_legs: SecondLegs | None = None
+    """Calls to whoever may take the caller; None: there are none."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
 

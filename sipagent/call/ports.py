@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
+import structlog
+
 from sipagent.call.identity import Identity
 from sipagent.media.ring import AudioRings
 
@@ -77,19 +79,50 @@ class Line(Protocol):
         """Take the caller back from our hold."""
 
     def refer(self, target: str) -> None:
-        """Ask the peer to call ``target``, a SIP address, instead of us; ReferAnswered follows."""
+        """Ask the peer to call a number or a SIP address instead of us; ReferAnswered follows."""
 
-    def consult(self, target: str) -> None:
-        """Call ``target`` beside this call; ConsultUp or ConsultDown follows. One at a time."""
+    def refer_to(self, other: "LineBeside") -> None:
+        """Ask the peer to take our place in another call (REFER with Replaces); ReferAnswered follows."""
 
-    def refer_to_consult(self) -> None:
-        """Ask the peer to take our place in the call beside (REFER with Replaces); ReferAnswered follows."""
+    def bridge(self, other: "LineBeside") -> None:
+        """Let both callers hear each other."""
 
-    def bridge(self) -> None:
-        """Let the caller and the call beside hear each other."""
 
-    def end_consult(self) -> None:
-        """Hang up the call beside, if it stands; its audio will not be touched again. Idempotent."""
+class LineBeside(Protocol):
+    """A call of ours to whoever may take a caller. Every method returns at once."""
+
+    audio: AudioRings
+
+    def abandon(self) -> None:
+        """Hang up, if it stands; its audio will not be touched again, nothing more is told. Idempotent."""
+
+
+class SecondLegs(Protocol):
+    """Calls to whoever may take a caller: within the limits of outgoing calls. Not on the SIP thread."""
+
+    def allow(self, target: str) -> None:
+        """:param target: number, or SIP address. :raises OutboundRefused: it may not be called."""
+
+    def is_reached_over(self, trunk: str, target: str) -> bool:
+        """True where a trunk's peer can be asked to call ``target`` itself."""
+
+    def call_beside(
+        self,
+        target: str,
+        mailbox: "Mailbox",
+        log: structlog.stdlib.BoundLogger,
+        *,
+        trunk: str,
+        is_bound: bool,
+        longest_s: int,
+    ) -> LineBeside:
+        """Begin to dial; LineUp or LineDown follows.
+
+        :param trunk: of the caller; it carries an address that belongs to no trunk.
+        :param is_bound: no other trunk will do: its peer shall connect both.
+        :param longest_s: the call's longest possible duration.
+        :raises OutboundRefused: it may not be called. :raises CapacityError: there is no room.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +194,6 @@ class ReferAnswered:
 class ConsultUp:
     """The call beside is answered."""
 
-    audio: AudioRings
     at_ms: int
 
 
@@ -217,7 +249,7 @@ class TransferCall:
     """Somebody wants the call handed over. Also an operator's key does."""
 
     target: str
-    """Name under the persona's ``transfer``, or a SIP address."""
+    """Name under the persona's ``transfer``."""
     mode: TransferMode
     summary: str = ""
     """Said to whoever takes the call, before the caller is connected; not for ``blind``."""

@@ -38,6 +38,11 @@ class CallRecord:
     def __repr__(self) -> str:
         return f"CallRecord(turns={self._turn_id}, v2v_ms={self._v2v_ms})"
 
+    @property
+    def log(self) -> structlog.stdlib.BoundLogger:
+        """The call's own log, for whatever acts on its behalf."""
+        return self._log
+
     def begin(self, offer: Offer, persona: PersonaConfig) -> str | None:
         """Before the answer; waits for the disk.
 
@@ -169,6 +174,10 @@ class CallRecord:
         """The call is being handed over."""
         self._log.info("transfer.started", how=how, pii_target=target)
         self._audit.transfer_started(how, target)
+
+    def transfer_refused(self, reason: str) -> None:
+        """Whom the call was meant for may not be called."""
+        self._log.warning("transfer.refused", pii_reason=reason)
 
     def transfer_progressed(self, sip_status: int) -> None:
         """What the peer tells of it."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
     Library,
     core_notes,
@@ -87,6 +88,8 @@ def environment_findings(
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
     yield from tls_findings(config)
+    if is_thorough:
+        yield from endpoint_findings(config)
     try:
         store = ModelStore(config.models_dir)
     except ModelError as error:

@@ -61,7 +61,9 @@ def model_findings(config: Config, store: Models) -> Iterator[Finding]:
         for finding in _needed(END_OF_TURN, "speech.turn.smart_turn", store):
             yield Finding(finding.key, f"{finding.text}, or set it to false")
     yield from _stt(config, store)
-    if config.llm.model != AUTO:
+    if not has_local_llm(config):
+        pass
+    elif config.llm.model != AUTO:
         yield from _named(config.llm.model, "llm", "llm.model", store)
     elif not any(store.is_installed(name) for name in PREFERRED):
         yield Finding("llm.model", f"no language model is installed; {FETCH}")
@@ -74,7 +76,8 @@ def models_in_force(config: Config, store: Models) -> list[str]:
     wanted = [VAD, *([END_OF_TURN] if config.speech.turn.smart_turn else [])]
     wanted.append(stt_model(config, store))
     llm = config.llm.model
-    wanted += [llm] if llm != AUTO else [name for name in PREFERRED if store.is_installed(name)][:1]
+    if has_local_llm(config):
+        wanted += [llm] if llm != AUTO else [name for name in PREFERRED if store.is_installed(name)][:1]
     wanted += [persona.voice for persona in config.personas.values()]
     return [name for name in dict.fromkeys(wanted) if store.is_installed(name)]
 
@@ -92,9 +95,14 @@ def stt_model(config: Config, store: Models) -> str:
     return chosen[0]
 
 
+def has_local_llm(config: Config) -> bool:
+    """A language model is loaded on this machine."""
+    return config.llm.openai is None or config.llm.openai.local
+
+
 def libraries_of(config: Config, store: Models) -> list[str]:
     """The native libraries that this configuration imports, each once."""
-    names = [*SIP_LIBRARIES, "onnxruntime", "llama_cpp"]
+    names = [*SIP_LIBRARIES, "onnxruntime", *(["llama_cpp"] if has_local_llm(config) else [])]
     names += STT_LIBRARIES[engine_of(stt_model(config, store))]
     for persona in config.personas.values():
         names.append("hibari" if _is_hibari(config, persona.voice, store) else "piper")

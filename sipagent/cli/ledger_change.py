@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sipagent.errors import LedgerBusy, LedgerError
 from sipagent.ledger import (
+    CallerMemory,
     Erased,
     Eraser,
     Head,
@@ -49,9 +50,11 @@ def register(
     check.add_argument("--no-recordings", action="store_true", help="do not read the recordings")
     check.add_argument("--no-record", action="store_true", help="do not enter this check into the ledger")
     check.add_argument("--json", action="store_true", help="one JSON object")
-    forget = commands.add_parser("forget", help="destroy the keys and recordings of a caller or a call")
+    forget = commands.add_parser("forget", help="destroy what is kept of a caller or a call")
     whom = forget.add_mutually_exclusive_group(required=True)
-    whom.add_argument("--caller", metavar="NUMBER", help="every call with this party")
+    whom.add_argument(
+        "--caller", metavar="NUMBER", help="every call with this party, and what is remembered of it"
+    )
     whom.add_argument("--call", metavar="ID", help="this call")
     retain = commands.add_parser("retain", help="forget by age: run it daily")
     retain.add_argument("--days", type=int, metavar="N", help="instead of ledger.keep_days of sip.yaml")
@@ -161,13 +164,16 @@ def _forget(folder: Path, args: argparse.Namespace) -> int:
         raise LedgerError("forget: --caller and --call need a number or an id, got an empty text")
     names = [args.call] if args.call else _keys(folder).names_of(args.caller)
     if args.dry_run:
-        return _would(names)
+        is_known = bool(args.caller) and CallerMemory.of(folder, _keys(folder)).knows(args.caller)
+        return _would([*names, *(["the notes on this caller"] if is_known else [])])
     with _admin(folder, args.recordings) as ledger:
         eraser = Eraser(ledger)
         eraser.finish_interrupted()
         done = eraser.forget(names, reason="call" if args.call else "caller")
+        if args.caller:
+            done += eraser.forget_caller(args.caller)
     _tell_erased(done)
-    if not done.keys and not done.recordings:
+    if not (done.keys or done.recordings or done.callers):
         print("nothing was left to forget", file=sys.stderr)
         return 1
     return 0
@@ -189,6 +195,7 @@ def _retain(folder: Path, args: argparse.Namespace) -> int:
         call_days=args.days,
         recording_days=args.recordings_days,
         recordings_max_bytes=None if max_mib is None else max_mib << 20,
+        forgets_callers=True,
     )
     with _admin(folder, args.recordings) as ledger:
         done = retain(ledger, keep, now_utc_ms, full_share=1.0)
@@ -209,7 +216,11 @@ def _would(names: list[str]) -> int:
 
 
 def _tell_erased(done: Erased) -> None:
-    print(f"forgotten: {done.calls} calls, {done.keys} keys, {done.recordings} recordings", file=sys.stderr)
+    notes = f", notes on {done.callers} callers" if done.callers else ""
+    print(
+        f"forgotten: {done.calls} calls, {done.keys} keys, {done.recordings} recordings{notes}",
+        file=sys.stderr,
+    )
 
 
 def _rotate(folder: Path) -> int:

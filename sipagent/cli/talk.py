@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sipagent import logs
-from sipagent.call.ports import ConsultDown, LineDown, LineUp, Mailbox, Offer, ReferAnswered, Rejection
+from sipagent.call.ports import LineBeside, LineDown, LineUp, Mailbox, Offer, ReferAnswered, Rejection
 from sipagent.config.load import load_config
 from sipagent.errors import SipAgentError
 from sipagent.media.sound_card import SoundCard
@@ -65,17 +65,11 @@ class SoundCardLine:
     def refer(self, target: str) -> None:
         self._post(ReferAnswered(_NOT_IMPLEMENTED, is_final=True, at_ms=monotonic_ms()))
 
-    def consult(self, target: str) -> None:
-        self._post(ConsultDown(_NOT_IMPLEMENTED, monotonic_ms()))
-
-    def refer_to_consult(self) -> None:
-        """There is none."""
-
-    def bridge(self) -> None:
+    def refer_to(self, other: LineBeside) -> None:
         """There is nobody else."""
 
-    def end_consult(self) -> None:
-        """There is none."""
+    def bridge(self, other: LineBeside) -> None:
+        """There is nobody else."""
 
     def _post(self, event: object) -> None:
         if self._mailbox is not None:

@@ -9,10 +9,19 @@ from typing import Literal
 from sipagent.config.fields import NAME, Problem, not_sayable, out_of_range
 
 KEYS = "0123456789*#ABCD"
-TARGET = re.compile(
-    r"sips?:([A-Za-z0-9_.!~*'()&=+$,;?/%-]+@)?[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(;[A-Za-z0-9=._-]+)*"
+SIP_ADDRESS = re.compile(
+    r"sips?:(?:(?P<user>[A-Za-z0-9_.!~*'()&=+$,;?/%-]+)@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)"
+    r"(?::(?P<port>[0-9]{1,5}))?(?:;[A-Za-z0-9=._-]+)*"
 )
-"""A SIP address without brackets, spaces and line breaks: it goes into a request as it stands."""
+"""Without brackets, spaces and line breaks: it goes into a request as it stands."""
+NUMBER = re.compile(r"\+?[0-9]{1,20}|[A-Za-z0-9_.-]{1,64}")
+"""What is called over a trunk: a number, or an extension of its peer."""
+
+
+def number_of(target: str) -> str:
+    """What ``limits.outbound`` judges of a ``transfer`` target: the number, or an address's user part."""
+    address = SIP_ADDRESS.fullmatch(target)
+    return target if address is None else address["user"] or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +62,11 @@ def key_problems(keys: Mapping[str, KeyConfig], transfer: Mapping[str, str]) -> 
     for name, target in transfer.items():
         if not NAME.fullmatch(name):
             yield "transfer", f"expected names of letters, digits, '.', '_', '-', got {name!r}"
-        if not TARGET.fullmatch(target):
-            yield f"transfer.{name}", f"expected a SIP address such as sip:desk@example.com, got {target!r}"
+        if not SIP_ADDRESS.fullmatch(target) and not NUMBER.fullmatch(target):
+            yield (
+                f"transfer.{name}",
+                f"expected a number, or an address such as sip:desk@example.com, got {target!r}",
+            )
     for key, action in keys.items():
         if len(key) != 1 or key not in KEYS:
             yield f"keys.{key}", f"expected one key of {KEYS}, in quotes"

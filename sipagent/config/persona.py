@@ -104,7 +104,7 @@ class PersonaConfig:
     variables: dict[str, str] = field(default_factory=dict)
     """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
     transfer: dict[str, str] = field(default_factory=dict)
-    """Whom a call may be handed to: names and SIP addresses."""
+    """Whom a call may be handed to: names and numbers, or SIP addresses."""
     connecting: str = "One moment, I'll put you through."
     """Said before a call is handed over."""
     not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"

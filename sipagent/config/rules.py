@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from sipagent.config.fields import Problem
+from sipagent.config.keys import number_of
 from sipagent.config.network import LEAST_RTP_PORTS
 from sipagent.config.persona import NumberConfig, PersonaConfig
 from sipagent.config.schema import Config, for_worker
@@ -60,6 +61,20 @@ def _numbers(config: Config) -> Iterator[Problem]:
                 f"is never reached: {cover.match!r} above matches first; move it up",
             )
         above.append(number)
+
+
+def _transfers(config: Config) -> Iterator[Problem]:
+    limits = config.limits.outbound
+    for name, persona in config.personas.items():
+        for desk, target in persona.transfer.items():
+            number, key = number_of(target), f"personas.{name}.transfer.{desk}"
+            if not limits.allows(number):
+                yield key, f"{number or target!r} may not be called: add it to limits.outbound.allow"
+            elif limits.spend_per_day is not None and limits.rate_for(number) is None:
+                yield (
+                    key,
+                    f"{number!r} has no price, and spend_per_day is set: add it to limits.outbound.rates",
+                )
 
 
 def _unfilled(key: str, persona: PersonaConfig) -> Iterator[Problem]:
@@ -133,6 +148,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("trunks",), _names),
     (("trunks",), _accounts),
     (("numbers", "personas"), _numbers),
+    (("personas", "limits"), _transfers),
     (("listen", "rtp", "workers"), _ports),
     (("listen", "rtp", "workers"), _workers),
     (("listen", "trunks"), _transports),

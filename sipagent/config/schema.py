@@ -17,6 +17,7 @@ from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret
 from sipagent.config.keys import KeyConfig, KeypadConfig
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RtpConfig, TlsConfig
+from sipagent.config.openai import OpenAiConfig
 from sipagent.config.outbound import OutboundLimits, RateConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
 from sipagent.config.recording import RecordingConfig
@@ -47,6 +48,7 @@ __all__ = [
     "LogConfig",
     "NoInputConfig",
     "NumberConfig",
+    "OpenAiConfig",
     "OutboundLimits",
     "PersonaConfig",
     "PortRange",
@@ -78,10 +80,12 @@ MOST_WORKERS = 16
 class LlmConfig:
     """Section ``llm``: the language model."""
 
-    engine: Literal["llama.cpp"] = "llama.cpp"
-    """The only one so far."""
+    engine: Literal["llama.cpp", "openai"] = "llama.cpp"
+    """Where replies are made: in this process, or by an OpenAI-compatible endpoint (section ``openai``)."""
     model: str = "auto"
-    """Model of kind llm in the catalogue; ``auto``: the best installed one."""
+    """Local model, of kind llm in the catalogue; ``auto``: the best installed one."""
+    openai: OpenAiConfig | None = None
+    """The endpoint; needed for ``engine: openai``, and there only."""
     context_tokens: int = 2048
     """Prompt and conversation of one call. 512..32768 tokens."""
     max_reply_tokens: int = 80
@@ -103,6 +107,11 @@ class LlmConfig:
             threads=(1, 64),
             deadline_ms=(1000, 60000),
         )
+        if (self.engine == "openai") != (self.openai is not None):
+            hint = "is needed by engine: openai" if self.openai is None else "goes with engine: openai only"
+            yield "openai", hint
+        elif self.openai is not None and self.openai.first_token_ms > self.deadline_ms // 2:
+            yield "deadline_ms", "expected twice openai.first_token_ms, so that the local model can step in"
         if self.max_reply_tokens * 4 > self.context_tokens:
             yield "max_reply_tokens", f"expected at most a quarter of context_tokens ({self.context_tokens})"
 

@@ -150,7 +150,12 @@ class TrunkConfig:
     @property
     def port(self) -> int:
         """Port of ``domain``, the usual one of the transport where it names none."""
-        return int(self.domain.partition(":")[2] or (SIPS_PORT if self.transport == "tls" else SIP_PORT))
+        return int(self.domain.partition(":")[2] or self.usual_port)
+
+    @property
+    def usual_port(self) -> int:
+        """Where an address names none."""
+        return SIPS_PORT if self.transport == "tls" else SIP_PORT
 
     @property
     def credentials(self) -> Credentials | None:

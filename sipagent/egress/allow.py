@@ -68,10 +68,10 @@ def work_out(config: Config, *, resolve: Resolve | None = None, resolv_conf: Pat
     """
     found: list[Allowed] = [Allowed(LOOPBACK, "this machine")]
     names: dict[str, bool] = {}
-    for host, why in _hosts_of(config):
+    for host, why, port in _hosts_of(config):
         addresses = (resolve or resolve_host)(host)
         names[host] = bool(addresses)
-        found += [Allowed(IPv4Network(address), why) for address in addresses]
+        found += [Allowed(IPv4Network(address), why, port) for address in addresses]
     for trunk in config.trunks:
         found += (Allowed(network, f"trunk {trunk.name}: allow_from") for network in trunk.allow_from)
         found += (
@@ -113,16 +113,18 @@ def literal_address(host: str) -> list[IPv4Address]:
     return [] if address is None else [address]
 
 
-def _hosts_of(config: Config) -> Iterator[tuple[str, str]]:
-    """(host, why) of every peer that the configuration names."""
+def _hosts_of(config: Config) -> Iterator[tuple[str, str, int | None]]:
+    """(host, why, port or None for all) of every peer that the configuration names."""
     for trunk in config.trunks:
-        yield trunk.host, f"trunk {trunk.name}: domain"
+        yield trunk.host, f"trunk {trunk.name}: domain", None
         if trunk.register is not None:
             registrar = trunk.register.registrar.partition(":")[2].partition(";")[0].partition(":")[0]
             if registrar != trunk.host:
-                yield registrar, f"trunk {trunk.name}: registrar"
+                yield registrar, f"trunk {trunk.name}: registrar", None
     if stun_host := getattr(config.rtp.public_address, "stun_host", ""):
-        yield stun_host, "rtp.public_address: STUN"
+        yield stun_host, "rtp.public_address: STUN", None
+    if (endpoint := config.llm.openai) is not None:
+        yield endpoint.host, "llm.openai.url", endpoint.port
 
 
 def _listening(config: Config) -> tuple[int, ...]:

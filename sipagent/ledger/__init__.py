@@ -35,6 +35,7 @@ refused with 503 and ``call.refuse``, and one that runs goes on.
 ``segment.*``, ``key.rotated``, ``clock.stepped``, ``entries.lost`` and ``anchor.failed`` by the writer.
 """
 
+from sipagent.ledger.callers import CallerMemory
 from sipagent.ledger.chain import Receipt
 from sipagent.ledger.erase import Erased, Eraser
 from sipagent.ledger.findings import Fault, Finding, Place, Verdict
@@ -51,6 +52,7 @@ from sipagent.ledger.writer import LedgerLimits, LedgerState, LedgerStats
 __all__ = [
     "SUFFIX",
     "CallLedger",
+    "CallerMemory",
     "ChainEntry",
     "Erased",
     "Eraser",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sipagent.errors import LedgerError
+from sipagent.ledger.callers import CallerMemory
 from sipagent.ledger.files import sync_folder
 from sipagent.ledger.keystore import destroy_files, file_name_of
 from sipagent.ledger.kinds import Kind
@@ -27,9 +28,16 @@ class Erased:
     calls: int = 0
     keys: int = 0
     recordings: int = 0
+    callers: int = 0
+    """Whose notes are forgotten."""
 
     def __add__(self, other: "Erased") -> "Erased":
-        return Erased(self.calls + other.calls, self.keys + other.keys, self.recordings + other.recordings)
+        return Erased(
+            self.calls + other.calls,
+            self.keys + other.keys,
+            self.recordings + other.recordings,
+            self.callers + other.callers,
+        )
 
 
 class Eraser:
@@ -37,6 +45,7 @@ class Eraser:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._memory = CallerMemory.of(ledger.folder, ledger.keys)
 
     def __repr__(self) -> str:
         return f"Eraser({self._ledger.folder})"
@@ -54,6 +63,23 @@ class Eraser:
             files = self._recordings_of(calls)
             total += self._erase(reason, calls, files)
         return total
+
+    def forget_caller(self, number: str) -> Erased:
+        """Destroy what is remembered of a caller beyond the calls.
+
+        :raises LedgerError: as ``forget``.
+        """
+        known = [self._memory.id_of(number)] if self._memory.knows(number) else []
+        return self._erase("caller", [], [], known) if known else Erased()
+
+    def forget_callers_due(self, now_utc_ms: int, before_utc: str | None = None) -> Erased:
+        """Destroy the notes on callers who have not called for as long as they are kept, or since a day.
+
+        :raises LedgerError: as ``forget``. :raises OSError: the folder cannot be read.
+        """
+        due = self._memory.due(now_utc_ms, before_utc)
+        batches = (due[start : start + _CALLS_AN_ENTRY] for start in range(0, len(due), _CALLS_AN_ENTRY))
+        return sum((self._erase("retention", [], [], names) for names in batches), Erased())
 
     def trim_recordings(self, max_bytes: int) -> Erased:
         """Delete the oldest recordings until the rest takes no more than ``max_bytes``; keys stay."""
@@ -84,27 +110,37 @@ class Eraser:
                 begun.pop(erasure, None)
         total = Erased()
         for erasure, body in begun.items():
-            total += self._destroy(erasure, _strings(body.get("calls")), _strings(body.get("files")))
+            calls, files, callers = (_strings(body.get(name)) for name in ("calls", "files", "callers"))
+            total += self._destroy(erasure, calls, files, callers)
         return total
 
-    def _erase(self, reason: str, calls: Sequence[str], files: Sequence[str]) -> Erased:
+    def _erase(
+        self, reason: str, calls: Sequence[str], files: Sequence[str], callers: Sequence[str] = ()
+    ) -> Erased:
         erasure = os.urandom(8).hex()
         body = {"calls": list(calls), "erasure": erasure, "files": list(files), "reason": reason}
+        if callers:
+            body["callers"] = list(callers)
         self._ledger.append(Kind.LEDGER_ERASING, body, durable=True)
-        return self._destroy(erasure, calls, files)
+        return self._destroy(erasure, calls, files, callers)
 
-    def _destroy(self, erasure: str, calls: Sequence[str], files: Sequence[str]) -> Erased:
+    def _destroy(
+        self, erasure: str, calls: Sequence[str], files: Sequence[str], callers: Sequence[str]
+    ) -> Erased:
         try:
             keys = destroy_files(self._keys_of(calls))
             recordings = self._delete(files)
+            forgotten = self._memory.destroy(callers)
         except OSError as exc:
             raise LedgerError(
                 f"{exc.filename}: cannot be destroyed: {exc.strerror}; "
                 "mend that and run sipagent ledger retain"
             ) from exc
         body = {"erasure": erasure, "keys_destroyed": keys, "recordings_deleted": recordings}
+        if callers:
+            body["callers_forgotten"] = forgotten
         self._ledger.append(Kind.LEDGER_ERASED, body, durable=True)
-        return Erased(len(calls), keys, recordings)
+        return Erased(len(calls), keys, recordings, forgotten)
 
     def _drop(self, reason: str, paths: Sequence[Path]) -> Erased:
         total = Erased()

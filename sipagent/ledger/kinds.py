@@ -51,8 +51,8 @@ class Kind(StrEnum):
     CAMPAIGN_DECIDED = "campaign.decided"  # campaign, decision, rule; sealed: contact
     # the ledger itself
     LEDGER_VERIFIED = "ledger.verified"  # intact, complete, findings, heads
-    LEDGER_ERASING = "ledger.erasing"  # erasure, reason, what, calls: before anything is destroyed
-    LEDGER_ERASED = "ledger.erased"  # erasure, keys_destroyed, recordings_deleted
+    LEDGER_ERASING = "ledger.erasing"  # erasure, reason, calls, files, callers: before anything goes
+    LEDGER_ERASED = "ledger.erased"  # erasure, keys_destroyed, recordings_deleted, callers_forgotten
     SEGMENT_OPENED = "segment.opened"  # first entry of each file: chain, key, open_calls
     SEGMENT_SEALED = "segment.sealed"  # last entry of each file but the newest: signed
     CHECKPOINT = "checkpoint"  # reason, key, signature

@@ -317,8 +317,11 @@ class CallLedger:
     def recording_path(self, suffix: str = ".wav") -> Path:
         """Where this call's recording belongs, so that it is forgotten with the call. The folder is made.
 
-        :raises LedgerError: the folder cannot be made.
+        :raises LedgerError: the folder cannot be made; or the call was forgotten while it runs, and nobody
+            would find its recording again.
         """
+        if self._is_saved and not self._ledger.keys.find(self.call_id):
+            raise LedgerError("the call has been forgotten: it is not recorded")
         day = self._ledger.recordings / self.key.at_utc[:10]
         with _as_ledger_error(day):
             private_folder(day)

@@ -25,6 +25,8 @@ class Keep:
     """Recordings, in whole days (UTC)."""
     recordings_max_bytes: int | None = None
     """All recordings together; the oldest go when nine tenths of it are taken."""
+    forgets_callers: bool = False
+    """Notes on callers go when the days are over for which each is kept, or ``call_days``."""
 
 
 def retain(ledger: Ledger, keep: Keep, now_utc_ms: int, *, full_share: float = _FULL_SHARE) -> Erased:
@@ -35,9 +37,11 @@ def retain(ledger: Ledger, keep: Keep, now_utc_ms: int, *, full_share: float = _
     """
     eraser = Eraser(ledger)
     done = eraser.finish_interrupted()
-    if keep.call_days is not None:
-        before = utc_text(now_utc_ms - keep.call_days * _DAY_MS)
+    before = None if keep.call_days is None else utc_text(now_utc_ms - keep.call_days * _DAY_MS)
+    if before is not None:
         done += eraser.forget(ledger.keys.names_before(before), reason="retention")
+    if keep.forgets_callers:
+        done += eraser.forget_callers_due(now_utc_ms, before)
     if keep.recording_days is not None:
         done += eraser.expire_recordings(utc_text(now_utc_ms - keep.recording_days * _DAY_MS)[:10])
     if keep.recordings_max_bytes is not None:

@@ -7,8 +7,6 @@ import os
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sipagent.ledger.kinds import Kind
-
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _PAD_BYTES = 64
@@ -24,7 +22,7 @@ def _associated(key_name: str, kind: str) -> bytes:
     return f"sipagent-ledger-seal-1\n{key_name}\n{kind}\n".encode("utf-8", "replace")
 
 
-def seal(key: bytes, fields: bytes, *, key_name: str, kind: Kind) -> str:
+def seal(key: bytes, fields: bytes, *, key_name: str, kind: str) -> str:
     """Base64 of nonce, ciphertext and tag.
 
     :param fields: canonical JSON of an object; the plaintext is that with spaces behind it.

@@ -2,6 +2,7 @@
 
 import pjsua2 as pj
 
+from sipagent.config.keys import SIP_ADDRESS
 from sipagent.config.schema import Config, TrunkConfig
 from sipagent.sip.mismatch import SUITES
 from sipagent.sip.transport import ANY_ADDRESS, bind_host_of
@@ -53,6 +54,13 @@ def peer_uri(trunk: TrunkConfig, user: str = "") -> str:
     """The peer's own address, or that of somebody behind it."""
     address = f"{user}@{trunk.domain}" if user else trunk.domain
     return f"sip:{address}" + (f";transport={trunk.transport}" if trunk.transport != "udp" else "")
+
+
+def target_uri(trunk: TrunkConfig, target: str) -> str:
+    """Where a call to ``target``, a number or a SIP address, is to go."""
+    if SIP_ADDRESS.fullmatch(target):
+        return target
+    return peer_uri(trunk, target if trunk.leading_plus else target.removeprefix("+"))
 
 
 def _sound(media: pj.AccountMediaConfig, config: Config, public_address: str) -> None:

@@ -1,7 +1,7 @@
-"""Which codecs are offered. The library has one list for all calls; it counts when a description is made.
+"""Which codecs the library has. It holds one list for all calls, which counts when a description is made.
 
-So the list is that of a call's trunk while its first offer or answer is made, and otherwise that of all
-trunks together: an offer within a call may still be answered with the codec that the call has.
+That is the list of all trunks together, but while a call comes in, for the library decides whether it has a
+codec that its trunk wants. What each description then says, ``sdp_choice.py`` chooses.
 """
 
 from collections.abc import Iterable

@@ -21,13 +21,16 @@ from sipagent.call.ports import (
     Rejection,
     Resumed,
 )
+from sipagent.config.schema import TrunkConfig
 from sipagent.sip import answers
+from sipagent.sip.account_settings import target_uri
 from sipagent.sip.answers import answer_within_call
 from sipagent.sip.bridge_port import BridgePort
 from sipagent.sip.c_api import pin_dialog
 from sipagent.sip.dtmf import LIBRARY_INFO_TYPES, Presses, digit_of_info
 from sipagent.sip.leg_media import LegMedia
 from sipagent.sip.message import body_of, headers_of
+from sipagent.sip.sdp_choice import has_none_of, with_codecs
 from sipagent.units import monotonic_ms
 
 _OK, _DECLINED = 200, 603
@@ -48,8 +51,8 @@ class SipThread(Protocol):
     def port_released(self, port: BridgePort) -> None:
         """The call's thread will not touch the port's rings again. SIP thread."""
 
-    def new_leg(self, leg: "Leg") -> BridgePort | None:
-        """Keep a leg that calls out, and give it a port; None: there is none left. SIP thread."""
+    def change_refused(self, message: str, trunk: TrunkConfig) -> None:
+        """An offer within a call has no codec that its trunk wants: 488; the call goes on. SIP thread."""
 
     def count_callback_error(self, where: str, error: Exception) -> None:
         """A callback failed; the caller must not notice. SIP thread."""
@@ -64,12 +67,16 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         thread: SipThread,
         library_id: int = pj.PJSUA_INVALID_ID,
         *,
-        dtmf: str = "auto",
+        trunk: TrunkConfig | None = None,
     ) -> None:
-        """:param dtmf: the trunk's way of sending keys. Without a library id it is a call to be made."""
+        """Without a library id it is a call to be made.
+
+        :param trunk: says how keys are sent and which codecs are wanted; None: a stranger's call.
+        """
         super().__init__(account, library_id)
         self._thread = thread
-        self._dtmf = dtmf
+        self._trunk = trunk
+        self._dtmf = trunk.dtmf if trunk is not None else "auto"
         self._first_way: DigitWay | None = None
         self._presses = Presses()
         self.account = account
@@ -99,6 +106,14 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         other._part()
         self.partner, other.partner = other, self
         self._connect_partner()
+
+    def uri_of(self, target: str) -> str:
+        """Where this leg's peer finds a number, or a SIP address."""
+        return target if self._trunk is None else target_uri(self._trunk, target)
+
+    def count_error(self, where: str, error: Exception) -> None:
+        """The library would not do something."""
+        self._thread.count_callback_error(where, error)
 
     def send_digits(self, digits: str) -> None:
         """Press keys of our own."""
@@ -142,7 +157,10 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
 
     def onCallSdpCreated(self, prm: Any) -> None:
         try:  # the name of the library tells scanners what to try
-            prm.sdp.wholeSdp = prm.sdp.wholeSdp.replace("s=pjmedia\r\n", "s=-\r\n", 1)
+            ours = prm.sdp.wholeSdp.replace("s=pjmedia\r\n", "s=-\r\n", 1)
+            if self._trunk is not None:
+                ours = with_codecs(ours, prm.remSdp.wholeSdp, self._trunk.codecs)
+            prm.sdp.wholeSdp = ours
         except Exception as error:
             self._thread.count_callback_error("onCallSdpCreated", error)
 
@@ -189,6 +207,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
 
     def _answer_to(self, method: str, message: str) -> int | None:
         """The answer to a request within the call; None: the library has one."""
+        if method in ("INVITE", "UPDATE"):
+            return self._answer_to_offer(message)
         if method == "OPTIONS":
             return answers.OK
         if method == "SUBSCRIBE":
@@ -202,6 +222,14 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         if content_type.partition(";")[0].strip().lower() in LIBRARY_INFO_TYPES:
             return None
         return answers.OK if digit is not None or not content_type else answers.UNSUPPORTED_MEDIA
+
+    def _answer_to_offer(self, message: str) -> int | None:
+        """The library would say 500 to a change that leaves no codec."""
+        trunk = self._trunk
+        if not self._is_up or trunk is None or not has_none_of(body_of(message), trunk.codecs):
+            return None
+        self._thread.change_refused(message, trunk)
+        return answers.NOT_ACCEPTABLE
 
     def _pressed(self, digit: str, way: DigitWay) -> None:
         """A key, by the way that this line's keys come: some peers send each of them in two ways."""

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pjsua2 as pj
 
-from sipagent.call.ports import Rejection
+from sipagent.call.ports import LineBeside, Rejection
 from sipagent.media.ring import AudioRings
+from sipagent.sip import transfer
 from sipagent.sip.bridge_port import BridgePort
 from sipagent.sip.leg import Leg, SipThread
-from sipagent.sip.transfer import Consultation, resume
 
 _OK = 200
 
@@ -21,7 +21,6 @@ class SipLine:
         self._port = port
         self._leg = leg
         self._thread = thread
-        self._consult = Consultation(thread)
 
     def detach(self) -> None:
         """The leg is gone: later commands have nothing to do. SIP thread."""
@@ -47,22 +46,16 @@ class SipLine:
         self._on_leg("hold", lambda leg: leg.setHold(pj.CallOpParam(True)))
 
     def resume(self) -> None:
-        self._on_leg("resume", resume)
+        self._on_leg("resume", transfer.resume)
 
     def refer(self, target: str) -> None:
-        self._on_leg("refer", lambda leg: self._consult.refer(leg, target))
+        self._on_leg("refer", lambda leg: transfer.refer(leg, target))
 
-    def consult(self, target: str) -> None:
-        self._on_leg("consult", lambda leg: self._consult.dial(leg, target))
+    def refer_to(self, other: LineBeside) -> None:
+        self._on_leg("refer_to", lambda leg: transfer.refer_to(leg, _leg_of(other)))
 
-    def refer_to_consult(self) -> None:
-        self._on_leg("refer_to_consult", self._consult.refer_to_it)
-
-    def bridge(self) -> None:
-        self._on_leg("bridge", self._consult.bridge)
-
-    def end_consult(self) -> None:
-        self._thread.post(self._consult.end)
+    def bridge(self, other: LineBeside) -> None:
+        self._on_leg("bridge", lambda leg: transfer.bridge(leg, _leg_of(other)))
 
     def _on_leg(self, what: str, act: Callable[[Leg], object]) -> None:
         """Do something with the leg on the SIP thread, if it still stands."""
@@ -104,3 +97,9 @@ class SipLine:
             self._leg.hangup(operation)
         except pj.Error as error:
             self._thread.count_callback_error("hang_up", error)
+
+
+def _leg_of(line: LineBeside) -> Leg | None:
+    """What stands of another call's leg. SIP thread."""
+    assert isinstance(line, SipLine)
+    return line._leg

@@ -31,8 +31,11 @@ _TRYING, _UNREACHABLE = 100, 503
 class DialThread(SipThread, Protocol):
     """What outgoing calls need of the user agent."""
 
-    def take_port(self) -> BridgePort:
-        """A place for a call. SIP thread. :raises CapacityError: there is none."""
+    def take_port(self, *, is_beside: bool) -> BridgePort:
+        """A place for a call. SIP thread. :raises CapacityError: there is none.
+
+        :param is_beside: may go beyond ``limits.max_calls``.
+        """
 
     def adopt(self, leg: Leg) -> None:
         """Keep a leg until it ends. SIP thread."""
@@ -64,7 +67,7 @@ class Dialler:
             if has_given_up.is_set():
                 return
             try:
-                answer.put(self.thread.take_port())
+                answer.put(self.thread.take_port(is_beside=order.is_beside))
             except CapacityError as error:
                 answer.put(error)
 
@@ -102,8 +105,10 @@ class Dialler:
 class OutgoingLeg(Leg):
     """One INVITE of ours. SIP thread only."""
 
-    def __init__(self, account: pj.Account, thread: SipThread, attempt: "_Attempt") -> None:
-        super().__init__(account, thread, _NO_CALL)
+    def __init__(
+        self, account: pj.Account, thread: SipThread, trunk: TrunkConfig, attempt: "_Attempt"
+    ) -> None:
+        super().__init__(account, thread, _NO_CALL, trunk=trunk)
         self.mailbox = attempt
         self._attempt = attempt
         self._is_confirmed = False
@@ -177,6 +182,7 @@ class DialledLine(SipLine):
         self._is_wanted = False
         self._send_at_ms: int | None = None
         self._answered_ms: int | None = None
+        self._is_abandoned = self._is_down = False
 
     def __repr__(self) -> str:
         return f"DialledLine({self._trunk.name}, {self._dial.phase.value})"
@@ -195,12 +201,23 @@ class DialledLine(SipLine):
 
         self._thread.post(take)
 
-    # --- what SipLine posts to the SIP thread ---
+    def abandon(self) -> None:
+        self._thread.post(self._abandon)
+
+    # --- what is posted to the SIP thread ---
 
     def _answer(self) -> None:
         self._is_wanted = True
         if self._mailbox is not None:
             self._start()
+
+    def _abandon(self) -> None:
+        if not self._is_abandoned:
+            self._is_abandoned = True
+            if self._is_down:
+                self._thread.port_released(self._port)
+            else:
+                self._hang_up()
 
     def _refuse(self, rejection: Rejection) -> None:
         self._apply(dm.GiveUp(monotonic_ms()))
@@ -276,12 +293,12 @@ class DialledLine(SipLine):
         account = self._dialler.trunks.account(trunk.name)
         self._apply(dm.Sent(monotonic_ms()))
         self._progress("dialled", 0, "")
-        leg = OutgoingLeg(account, self._thread, _Attempt(self, route))
+        leg = OutgoingLeg(account, self._thread, trunk, _Attempt(self, route))
         leg.port = self._port
         self._leg = leg
         self._dialler.thread.adopt(leg)
         try:
-            self._dialler.trunks.with_codecs_of(trunk, lambda: leg.makeCall(*self._invitation(trunk)))
+            leg.makeCall(*self._invitation(trunk))
         except pj.Error as error:
             if self._leg is leg:  # else it has told its end itself
                 self._thread.leg_ended(leg)
@@ -300,7 +317,7 @@ class DialledLine(SipLine):
             header = pj.SipHeader()
             header.hName, header.hValue = "P-Asserted-Identity", f"<sip:{caller}@{trunk.domain}>"
             operation.txOption.headers.append(header)
-        return peer_uri(trunk, number), operation
+        return self._order.address or peer_uri(trunk, number), operation
 
     def _drop_leg(self) -> None:
         """Cancel the INVITE and let the leg end by itself; its end is no event of ours any more."""
@@ -346,5 +363,9 @@ class DialledLine(SipLine):
         )
 
     def _post(self, event: object) -> None:
-        if self._mailbox is not None:
+        self._is_down = self._is_down or isinstance(event, LineDown)
+        if self._is_abandoned:
+            if isinstance(event, LineDown):
+                self._thread.port_released(self._port)
+        elif self._mailbox is not None:
             self._mailbox.post(event)

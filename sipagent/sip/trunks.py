@@ -1,7 +1,6 @@
 """All trunks of the user agent: their accounts, their health, and which of them a call belongs to."""
 
 import random
-from collections.abc import Callable
 from typing import Protocol
 
 import pjsua2 as pj
@@ -118,15 +117,6 @@ class Trunks:
         """
         known = trunk_for(self._config, source.rsplit(":", 1)[0], user_of(request_uri(message)))
         return known or self._guard.admitted(source, headers_of(message).get("call-id", ""))
-
-    def with_codecs_of(self, trunk: TrunkConfig, make_call: Callable[[], None]) -> None:
-        """Make a call whose offer has this trunk's codecs and no others."""
-        assert self._library is not None
-        use_codecs_of(self._library, trunk)
-        try:
-            make_call()
-        finally:
-            self._restore_codecs()
 
     def connection_of(self, source: str, message: str) -> int | None:
         """The TLS connection that an INVITE came over; what we send in its call goes back there (RFC 5923).

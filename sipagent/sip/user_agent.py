@@ -16,7 +16,7 @@ import structlog
 
 from sipagent.call.ports import CallDesk, Mailbox, Offer, Rejection
 from sipagent.call.trunks import TrunkState
-from sipagent.config.schema import Config
+from sipagent.config.schema import Config, TrunkConfig
 from sipagent.errors import CapacityError, SipError
 from sipagent.sip import endpoint
 from sipagent.sip.answers import StrayAnswers
@@ -26,6 +26,7 @@ from sipagent.sip.identity import identity_in
 from sipagent.sip.leg import Leg
 from sipagent.sip.line import SipLine
 from sipagent.sip.message import headers_of
+from sipagent.sip.mismatch import explain_refused_offer
 from sipagent.sip.outbound import Dialler
 from sipagent.sip.quarantine import PortQuarantine
 from sipagent.sip.transport import public_address_of
@@ -64,7 +65,8 @@ class SipUserAgent:
         self._stray_answers: StrayAnswers | None = None
         bind, rtp = next(iter(config.listen.binds.values())), config.rtp
         self._quarantine = PortQuarantine(bind.host, rtp.quarantine_s * 1000, len(rtp.port_range) // 4)
-        self.max_calls = 0
+        self.max_calls = self._most_calls = 0
+        """What is taken on at once, and what the library holds."""
         self.callback_errors: Counter[str] = Counter()
         self.heartbeat_ms = 0
 
@@ -114,9 +116,9 @@ class SipUserAgent:
 
     # --- what legs call, on the SIP thread ---
 
-    def take_port(self) -> BridgePort:
-        """A place for an outgoing call. :raises CapacityError: there is none."""
-        if self._is_stopping or not self._free_ports or len(self._legs) >= self.max_calls:
+    def take_port(self, *, is_beside: bool) -> BridgePort:
+        most = self._most_calls if is_beside else self.max_calls
+        if self._is_stopping or not self._free_ports or len(self._legs) >= most:
             raise CapacityError(f"no room for another call: there are {len(self._legs)}")
         port = self._free_ports.pop()
         port.rings.clear()  # the clock begins with the answer
@@ -135,14 +137,6 @@ class SipUserAgent:
     def refuse(self, leg: Leg, rejection: Rejection) -> None:
         self._refuse(leg, rejection, "")
 
-    def new_leg(self, leg: Leg) -> BridgePort | None:
-        if not self._free_ports:
-            return None
-        leg.port = self._free_ports.pop()
-        leg.port.rings.open()
-        self._legs[leg] = None
-        return leg.port
-
     def port_released(self, port: BridgePort) -> None:
         port.rings.close()
         self._free_ports.append(port)
@@ -159,6 +153,10 @@ class SipUserAgent:
         self._log.info("call.refused", status=status, rule=rule, pii_source=source)
         stranger = Offer(call_id="", trunk="", dialled="", caller="", source=source)
         self._desk.turned_away(stranger, Rejection(status, rule))
+
+    def change_refused(self, message: str, trunk: TrunkConfig) -> None:
+        why, call_id = explain_refused_offer(message, trunk), headers_of(message).get("call-id", "")
+        self._log.info("call.change_refused", status=488, rule=why, trunk=trunk.name, pii_sip_call_id=call_id)
 
     def account_for(self, source: str, message: str) -> int | None:
         return self._trunks.account_for(source, message)
@@ -219,6 +217,7 @@ class SipUserAgent:
         )
         with contextlib.suppress(SipError, AttributeError):  # another build: as the library answers
             self._stray_answers = StrayAnswers(self._answered_stray)
+        self._most_calls = self.max_calls
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
             self.max_calls = min(self.max_calls, wanted)
@@ -264,7 +263,7 @@ class SipUserAgent:
     def take_call(self, account: pj.Account, library_id: int, message: str, source: str) -> None:
         """Offer an INVITE to the desk. SIP thread, inside the library's callback."""
         trunk = self._trunks.trunk_of(source, message)
-        leg = Leg(account, self, library_id, dtmf=trunk.dtmf if trunk else "auto")
+        leg = Leg(account, self, library_id, trunk=trunk)
         leg.connection = self._trunks.connection_of(source, message)
         self._legs[leg] = None
         outcome = self._offer(leg, message, source)

@@ -2,6 +2,7 @@
 
 import sys
 
+from sipagent.call.outbound import OutboundDesk
 from sipagent.call.ports import Line, LineDown, LineUp
 from tests.fakes.sip_side import serve, tell
 
@@ -9,7 +10,7 @@ from tests.fakes.sip_side import serve, tell
 class PressingCall:
     """Presses the keys as soon as the call is up."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, _: OutboundDesk) -> None:
         self._line = line
 
     def post(self, event: object) -> None:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sipagent import logs
+from sipagent.call.outbound import OutboundDesk
 from sipagent.call.ports import Line, Mailbox, Offer, Rejection
+from sipagent.call.session import Session
 from sipagent.config.load import load_config
+from sipagent.config.schema import PersonaConfig
 from sipagent.sip.user_agent import SipUserAgent
 
 SEEN_EVERY_S = 0.5
@@ -17,12 +20,17 @@ SEEN_EVERY_S = 0.5
 class TakingDesk:
     """Takes every call and answers it."""
 
-    def __init__(self, call_on: Callable[[Line], Mailbox]) -> None:
+    def __init__(self, call_on: Callable[[Line, OutboundDesk], Mailbox]) -> None:
         self._call_on = call_on
+        self.second_legs: OutboundDesk | None = None
 
     def offer(self, offer: Offer, line: Line) -> Mailbox | Rejection:
+        assert self.second_legs is not None
         line.answer()
-        return self._call_on(line)
+        return self._call_on(line, self.second_legs)
+
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> Session:
+        raise NotImplementedError
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None: ...
 
@@ -38,12 +46,14 @@ def tell(event: str, **facts: object) -> None:
     print(json.dumps({"event": event, "at_ms": 0, **facts}), file=sys.stderr, flush=True)
 
 
-def serve(config_path: str, call_on: Callable[[Line], Mailbox]) -> None:
+def serve(config_path: str, call_on: Callable[[Line, OutboundDesk], Mailbox]) -> None:
     """Until SIGTERM; ``agent.seen`` is told twice a second."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     logs.configure(format_="json", level="error")
     config = load_config(Path(config_path))
-    agent = SipUserAgent(config, TakingDesk(call_on), logs.get_log())
+    desk = TakingDesk(call_on)
+    agent = SipUserAgent(config, desk, logs.get_log())
+    desk.second_legs = OutboundDesk(config, desk, agent.dialler, logs.get_log())
     agent.start()
     tell("agent.ready", ready_ms=1, udp=str(config.listen.udp))
     while signal.sigtimedwait({signal.SIGTERM}, SEEN_EVERY_S) is None:

@@ -91,7 +91,8 @@ class RawCallee:
             self._sip.sendto(build_response(message, "200 OK", to_tag=self._tag, extra=extra), peer)
             return
         self._invite, self._peer = message, peer
-        self._sip.sendto(build_response(message, "180 Ringing", to_tag=self._tag, extra=extra), peer)
+        if not self._status_line.startswith("5"):  # a server that has no room does not ring
+            self._sip.sendto(build_response(message, "180 Ringing", to_tag=self._tag, extra=extra), peer)
         sdp = b""
         if self._status_line.startswith("200"):
             sdp = describe(HOST, self._rtp.getsockname()[1], ("PCMU",))
@@ -114,7 +115,7 @@ class RawCallee:
 
 @contextmanager
 def raw_callee(port: int, status_line: str = "200 OK") -> Iterator[RawCallee]:
-    """:param status_line: how it answers, behind a 180."""
+    """:param status_line: how it answers, behind a 180 but for 5xx."""
     callee = RawCallee(port, status_line)
     callee.start()
     try:

@@ -56,7 +56,10 @@ def obey(caller: RawCaller, timeout_s: float, chance: random.Random) -> None:
 
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     desk_port, events = free_udp_port(), Events()
-    config = write_config(tmp_path, {"limits.max_calls": MAX_CALLS})
+    config = write_config(
+        tmp_path,
+        {"limits": {"max_calls": MAX_CALLS, "outbound": {"allow": ["desk"], "calls_per_day": 100_000}}},
+    )
     command = [
         sys.executable,
         "-m",

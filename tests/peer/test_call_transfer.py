@@ -131,3 +131,28 @@ def test_a_trunk_without_refer_is_bridged_and_both_end_together(
             talking.caller.accept(talking.caller.wait_for_request("BYE", 10))
     assert trunks_agent.wait_for("transfer.ended", after=start).facts["ok"] is True
     trunks_agent.wait_for("call.ended", after=start)
+
+
+def test_a_second_leg_goes_the_way_of_every_call(
+    trunks_agent: RunningAgent, desk_port: int, sick_port: int
+) -> None:
+    """Allowed, counted, routed by prefix, tried at the next trunk, as the trunk's caller."""
+    start = len(trunks_agent.drain())
+    with (
+        raw_callee(sick_port, "503 Out Of Order") as sick,
+        raw_callee(desk_port) as callee,
+        RawCaller(trunks_agent.port, host=BRIDGING_HOST) as caller,
+    ):
+        assert caller.invite().status == 200
+        assert caller.press("8").status == 200
+        assert trunks_agent.wait_for("transfer.ended", after=start).facts["ok"] is True
+        invite = callee.received[0]
+        assert invite.start_line.startswith(f"INVITE sip:+15550177@127.0.0.1:{desk_port}")
+        assert "sip:+15550100999@127.0.0.1" in invite.get("from")
+        assert "+15550100999" in invite.get("p-asserted-identity")
+        assert sick.methods == ["INVITE", "ACK"]
+        assert caller.bye().status == 200
+        callee.wait_for("BYE")
+    call_ended(trunks_agent, caller)
+    failed = [e.facts for e in trunks_agent.drain()[start:] if e.event == "call.attempt_failed"]
+    assert [(one["leg"], one["trunk"], one["status"]) for one in failed] == [("beside", "first", 503)]

@@ -20,13 +20,16 @@ from sipagent.call.ports import (
     Held,
     Line,
     LineUp,
+    Mailbox,
     Offer,
     ReferAnswered,
     Resumed,
     TransferCall,
+    TransferMode,
 )
 from sipagent.call.record import CallRecord
 from sipagent.call.rest import Rest
+from sipagent.call.spend import OutboundRefused
 from sipagent.codecs.tones import DtmfDetector, dtmf
 from sipagent.config.keys import KeyConfig, KeypadConfig
 from sipagent.media.ring import AudioRings, PcmRing
@@ -39,16 +42,41 @@ PERSONA = SimpleNamespace(
     transfer={"desk": DESK},
     keys={"0": KeyConfig(transfer="desk")},
     keypad=KeypadConfig(),
+    max_call_s=600,
     connecting="One moment.",
     not_connected="Nobody there.",
 )
 
 
+class SecondLegs:
+    """Whoever calls beside; what it is told to do is noted."""
+
+    def __init__(self, did: list[object], *, is_allowed: bool) -> None:
+        self._did, self._is_allowed = did, is_allowed
+        self.audio = AudioRings()
+
+    def allow(self, target: str) -> None:
+        if not self._is_allowed:
+            raise OutboundRefused(f"limits.outbound.allow: {target} is not among them")
+
+    def is_reached_over(self, trunk: str, target: str) -> bool:
+        return True
+
+    def call_beside(self, target: str, mailbox: Mailbox, log: object, **how: object) -> "SecondLegs":
+        self.allow(target)
+        self._did.append(("calls", target, how))
+        return self
+
+    def abandon(self) -> None:
+        self._did.append("abandons")
+
+
 class Call:
     """Controls, and everything that they did to the line and the conversation."""
 
-    def __init__(self, *, takes_refer: bool = True) -> None:
+    def __init__(self, *, takes_refer: bool = True, is_allowed: bool = True) -> None:
         self.did: list[object] = []
+        self.legs = SecondLegs(self.did, is_allowed=is_allowed)
         self.sent: list[Pcm16] = []
         self.posted: list[object] = []
         self.is_saying = False
@@ -61,6 +89,7 @@ class Call:
             speaking=None,
             conversation=None,
             limits=None,
+            second_legs=self.legs,
         )
         ear = SimpleNamespace(pass_over=self.passed_over.append)
         self.controls = Controls(
@@ -100,7 +129,8 @@ class Call:
 
     def news(self) -> list[object]:
         """What was done since last time."""
-        did, self.did = self.did, []
+        did = self.did.copy()
+        self.did.clear()
         return did
 
 
@@ -149,14 +179,26 @@ def test_bridged_sound_is_recorded_and_both_ends_end_together() -> None:
     call = Call(takes_refer=False)
     call.controls.take(TransferCall("desk", "blind"))
     call.controls.pump(1000)
-    assert ("consult", DESK) in call.news()
-    peer = AudioRings()
-    call.controls.take(ConsultUp(peer, 2000))
+    assert ("calls", DESK, {"trunk": "t", "is_bound": False, "longest_s": 600}) in call.news()
+    call.controls.take(ConsultUp(2000))
     call.controls.pump(2000)
-    assert call.news() == ["bridge"]
-    assert call.passed_over[-1] is peer.from_line
+    assert call.news() == [("bridge", call.legs)]
+    assert call.passed_over[-1] is call.legs.audio.from_line
     call.controls.take(ConsultDown(200, 3000))
-    assert call.news() == ["hangs up", "end_consult"]
+    assert call.news() == ["hangs up", "abandons"]
+
+
+@pytest.mark.parametrize("takes_refer", [True, False])
+@pytest.mark.parametrize("mode", ["blind", "attended"])
+def test_nobody_is_called_or_referred_to_who_may_not_be(mode: TransferMode, *, takes_refer: bool) -> None:
+    call = Call(takes_refer=takes_refer, is_allowed=False)
+    call.controls.take(TransferCall("desk", mode))
+    for now_ms in (1000, 1100, 1200):
+        call.controls.pump(now_ms)
+    did = call.news()
+    assert ("Nobody there.", True) in did
+    assert not [one for one in did if isinstance(one, tuple) and one[0] in ("refer", "calls")]
+    assert ("hold" in did) == ("resume" in did) == (mode == "attended" and takes_refer)
 
 
 def test_our_keys_are_tones_where_the_peer_takes_no_others() -> None:

@@ -13,7 +13,8 @@ from sipagent.config.console import ConsoleConfig
 from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import HostPort
 from sipagent.config.network import ListenConfig
-from sipagent.config.schema import Config
+from sipagent.config.openai import OpenAiConfig
+from sipagent.config.schema import Config, LlmConfig
 from sipagent.config.trunk import RegisterConfig, TrunkConfig
 from sipagent.egress.allow import Allowed, AllowList, dns_servers, work_out
 from sipagent.egress.attempts import Attempt, Verdict
@@ -221,3 +222,12 @@ def test_what_is_concluded_about_allowed_addresses() -> None:
     refused = judge_allowed("192.0.2.10:5060", entry, Attempt("native datagram", Verdict.REFUSED))
     assert not refused.is_good
     assert "is refused, but is allowed (trunk office: domain)" in refused.text
+
+
+def test_a_language_models_endpoint_may_be_reached_on_its_port_alone(tmp_path: Path) -> None:
+    endpoint = OpenAiConfig(url="https://reg.example.com/v1", model="m")
+    llm = LlmConfig(engine="openai", openai=endpoint)
+    allowed = work_out(config(llm=llm, trunks=()), resolve=resolve, resolv_conf=tmp_path / "none")
+    assert allowed.allows("198.51.100.7", 443)
+    assert not allowed.allows("198.51.100.7", 80)
+    assert "reg.example.com" in allowed.names

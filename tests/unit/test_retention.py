@@ -8,6 +8,7 @@ import pytest
 
 from sipagent.errors import LedgerError
 from sipagent.ledger import Erased, Keep, Kind, Ledger, LedgerReader, Retention, place_recordings, verify
+from sipagent.ledger.erase import Eraser
 from sipagent.ledger.retention import PAUSE_S, retain
 from tests.fakes.ledger import QUIET, ManualClock, write_call
 
@@ -190,3 +191,13 @@ def test_an_empty_place_is_left_for_another(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LedgerError, match=r"recording\.dir cannot be used"):
         place_recordings(tmp_path / "ledger", tmp_path / "file")
+
+
+def test_a_call_that_is_forgotten_while_it_runs_begins_no_recording(ledger: Ledger) -> None:
+    call = ledger.call("running", ["+15550100123"])
+    call.append(Kind.CALL_STARTED, {"direction": "in"}, sealed={"caller": "+15550100123"}, durable=True)
+    assert call.recording_path().name.endswith(".wav")
+    Eraser(ledger).forget(["running"], reason="asked")
+    with pytest.raises(LedgerError, match="has been forgotten"):
+        call.recording_path()
+    call.end({"cause": "caller hung up", "duration_ms": 1})

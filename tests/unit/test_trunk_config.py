@@ -207,6 +207,32 @@ def test_money_needs_prices(write: Write) -> None:
     assert load_config(write(line % "false")).limits.outbound.spend_per_day is None
 
 
+@pytest.mark.parametrize(
+    ("outbound", "target", "problem"),
+    [
+        (
+            "{}",
+            "sip:desk@192.0.2.7",
+            "personas.maple.transfer.desk: 'desk' may not be called: add it to limits",
+        ),
+        ("{allow: ['+1555*']}", "'+15541'", "personas.maple.transfer.desk: '+15541' may not be called"),
+        (
+            "{allow: ['*'], spend_per_day: 5.0, rates: [{prefix: '+1*', per_minute: 1.0}]}",
+            "'+44201'",
+            "personas.maple.transfer.desk: '+44201' has no price",
+        ),
+        ("{allow: ['*']}", "'+1 555'", "transfer.desk: expected a number, or an address such as sip:desk@"),
+    ],
+)
+def test_whom_calls_are_handed_to_must_be_allowed(
+    write: Write, outbound: str, target: str, problem: str
+) -> None:
+    path = write(f"trunks: [{{name: a, domain: 192.0.2.1}}]\nlimits: {{outbound: {outbound}}}\n")
+    text = path.read_text()
+    path.write_text(text.replace("Hello., ", f"Hello., transfer: {{desk: {target}}}, "), encoding="utf-8")
+    assert problem in only_problem_of(path)
+
+
 def test_persona_with_variables_needs_values_for_calls_that_come_in(write: Write, tmp_path: Path) -> None:
     text = "trunks: [{name: a, domain: 192.0.2.1}]\n"
     path = write(text)

@@ -1,0 +1,362 @@
+"""One call's conversation: what comes in goes to the turn machine, and what it decides is done. ::
+
+    ear ──voice, text──▶ turn machine ──actions──▶ ear (transcribe), speaker (prepare), delivery (say)
+    lanes ──sound──▶ delivery ──began, ended──▶ turn machine
+
+The machine decides; here is nothing but how its actions are performed. Call thread only.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from sipagent.brain.types import Message, Role
+from sipagent.call import turn as tm
+from sipagent.call import turn_events as ev
+from sipagent.call.delivery import Delivery, SoundEvent
+from sipagent.call.ear import Ear, PartHeard
+from sipagent.call.endpointing import asked_by, is_farewell
+from sipagent.call.flow_talk import Deeds, FlowTalk, ToolDone, Understood
+from sipagent.call.mouth import Mouth
+from sipagent.call.parts import SessionParts, phrase_text
+from sipagent.call.ports import TransferCall
+from sipagent.call.record import CallRecord
+from sipagent.call.rest import delayed
+from sipagent.call.tape import CallTape
+from sipagent.call.utterance import Speaker, Utterance
+from sipagent.units import Pcm16, monotonic_ms
+
+
+class Dialogue:
+    """Who speaks when, and what the agent says. ``Controls`` tells it what keys, holds and transfers do."""
+
+    def __init__(
+        self,
+        ear: Ear,
+        mouth: Mouth,
+        parts: SessionParts,
+        record: CallRecord,
+        tape: CallTape,
+        post: Callable[[object], None],
+        hang_up: Callable[[], None],
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._ear, self._mouth, self._parts = ear, mouth, parts
+        self._record, self._tape, self._post, self._log = record, tape, post, log
+        self.hang_up = hang_up
+        """End the call."""
+        self._turn = tm.Turn()
+        self._history: list[Message] = []
+        self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
+        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
+        deeds = Deeds(self._begin_utterance, self._end_call, record.outcome, self._hand_over)
+        self._flow = FlowTalk(parts.flow, self._speaker, deeds, post, log) if parts.flow else None
+        self._caller_since_ms: int | None = None
+        """When the turn's first voice came; None: nothing of it was heard."""
+
+    def __repr__(self) -> str:
+        return f"Dialogue(caller={self._turn.caller.value}, agent={self._turn.agent.value})"
+
+    @property
+    def is_closing(self) -> bool:
+        """The goodbye is being said."""
+        return self._turn.is_closing
+
+    def open(self, now_ms: int) -> None:
+        """Say what opens the call: about its recording, then the greeting. What else goes on is dropped."""
+        if self._turn.is_closing:
+            return
+        self._drop_prepared()
+        self._forget_turn()
+        self._turn = tm.Turn(attempt=self._turn.attempt + 1)
+        interruptible = self._parts.persona.greeting_interruptible and not self._tape.is_announcing
+        self._step(ev.CallStarted(now_ms, greeting_interruptible=interruptible))
+
+    def say_goodbye(self) -> None:
+        """Hang up behind a goodbye."""
+        self._step(ev.EndWanted(monotonic_ms()))
+
+    def stop(self) -> None:
+        """The line is gone: nothing more is said or prepared."""
+        self._delivery.close()
+
+    def close(self) -> None:
+        """Behind ``stop``: let go of what the flow holds."""
+        if self._flow is not None:
+            self._flow.close()
+
+    # --- what comes in ---
+
+    def pump(self) -> None:
+        """What the clock brings: sound from the line, room on the line, time."""
+        for heard in self._ear.listen():
+            self._step(heard)
+        began_ms, ended_ms = self._mouth.pump()
+        if began_ms is not None:
+            self._speech_began(began_ms)
+        if ended_ms is not None:
+            self._speech_ended(ended_ms)
+        now_ms = monotonic_ms()
+        self._step(ev.Tick(now_ms))
+        is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
+        if self._tape.clock(now_ms, is_quiet=is_quiet):
+            self.open(now_ms)
+        if self._flow is not None:
+            self._flow.clock(now_ms)
+
+    def take(self, event: object) -> None:
+        """What a lane has found out or prepared."""
+        match event:
+            case Understood() | ToolDone() if self._flow is not None and not self._turn.is_closing:
+                self._flow.take(event)
+            case _ if isinstance(event, SoundEvent):
+                failed_attempt = self._delivery.take(event)
+                if failed_attempt is not None:
+                    self._step(ev.AttemptFailed(failed_attempt, monotonic_ms()))
+                self._delivery.settle()
+            case ev.TextHeard():
+                self._delivery.stamp("stt_final")
+                self._tape.heard(event.text, event.now_ms)
+                self._step(replace(event, is_asked=self._delivery.is_ending_question))
+            case ev.EndScored():
+                self._delivery.stamp("eot_score")
+                self._step(event)
+            case ev.WordsScored() | ev.ReplyBegan() | ev.AttemptFailed():
+                self._step(event)
+            case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
+                self._tape.heard(text, monotonic_ms())
+                self._parts.conversation.read_ahead(self._history, text)
+
+    def _speech_began(self, at_ms: int) -> None:
+        utterance = self._delivery.spoken
+        assert utterance is not None
+        utterance.stamps_ms["first_rtp"] = at_ms
+        if utterance.attempt is not None:
+            self._history.append(Message(Role.CALLER, utterance.caller_text))
+            self._record.answered(utterance)
+        else:
+            self._record.phrase_began(at_ms)
+        if self._turn.caller is tm.Caller.SILENT:
+            self._forget_turn()
+        self._step(ev.SpeechBegan(at_ms))
+
+    def _speech_ended(self, at_ms: int) -> None:
+        text = self._delivery.ended(at_ms)
+        asked = self._flow.asked if self._flow is not None else None
+        self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
+        if self._tape.agent_ended(text, at_ms):
+            self.open(at_ms)
+
+    def _agent_told(self, text: str) -> None:
+        self._history.append(Message(Role.AGENT, text))
+        self._parts.conversation.read_ahead(self._history, "")
+
+    # --- what the machine decides ---
+
+    def _step(self, event: ev.Event) -> None:
+        if isinstance(event, ev.VoiceStarted) and self._caller_since_ms is None:
+            self._caller_since_ms = event.now_ms
+        self._turn, actions = tm.step(self._turn, event, self._parts.rules)
+        for action in actions:
+            self._log.debug("turn.acted", action=type(action).__name__)
+            self._do(action)
+
+    def _do(self, action: ev.Action) -> None:
+        match action:
+            case ev.Say(phrase, index):
+                self._say(phrase, index)
+            case ev.BeginAttempt(attempt, last_voice_ms):
+                self._begin_attempt(attempt, last_voice_ms)
+            case ev.PrepareReply(_, text):
+                self._prepare_reply(text)
+            case ev.ScoreEnd(attempt):
+                prepared = self._delivery.prepared
+                assert prepared is not None
+                self._ear.score_end(attempt, prepared.is_cancelled, prepared.waited)
+            case ev.DropAttempt():
+                self._drop_prepared()
+            case ev.Commit(_, text):
+                self._commit(text)
+            case ev.SayFiller():
+                self._say_filler()
+            case ev.ForgetTurn():
+                self._drop_prepared()
+                self._forget_turn()
+            case ev.HoldSpeech():
+                self._mouth.hold()
+            case ev.ResumeSpeech():
+                self._mouth.resume()
+            case ev.DropSpeech():
+                self._delivery.stop()
+            case ev.Judge(attempt):
+                judged = self._new_utterance(attempt)
+                self._ear.transcribe(attempt, judged.is_cancelled, judged.waited, is_final=False)
+            case ev.HangUp():
+                self.hang_up()
+
+    def _forget_turn(self) -> None:
+        self._ear.forget()
+        self._caller_since_ms = None
+
+    def _new_utterance(self, attempt: int | None) -> Utterance:
+        self._drop_prepared()
+        return self._delivery.prepare(attempt)
+
+    def _begin_attempt(self, attempt: int, last_voice_ms: int) -> None:
+        utterance = self._new_utterance(attempt)
+        utterance.stamps_ms["speech_end"] = last_voice_ms
+        utterance.stamp("pause")
+        self._ear.transcribe(attempt, utterance.is_cancelled, utterance.waited, is_final=True)
+
+    def _prepare_reply(self, text: str) -> None:
+        utterance = self._delivery.prepared
+        assert utterance is not None
+        assert utterance.attempt is not None
+        utterance.caller_text = text
+        if self._flow is not None and not self._tape.is_asking:
+            self._flow.prepare(utterance, self._history, text)
+            return
+        if is_farewell(text):
+            self._speaker.say(utterance, self._parts.persona.goodbye)
+            self._step(ev.ReplyEndsCall(utterance.attempt))
+            return
+        answer = self._tape.reply_to(text)
+        if answer is not None:
+            self._speaker.say(utterance, answer)
+            self._step(ev.ReplyBegan(utterance.attempt))
+            return
+        self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
+
+    def _drop_prepared(self) -> None:
+        if self._delivery.drop_prepared() and self._flow is not None:
+            self._flow.take_back()
+
+    def _commit(self, text: str) -> None:
+        self._delivery.stamp("commit")
+        prepared = self._delivery.prepared
+        assert prepared is not None
+        self._record.heard(text, self._caller_since_ms, prepared.stamps_ms["speech_end"])
+        self._tape.said(text, monotonic_ms())
+        utterance = self._delivery.commit()
+        if self._flow is not None:
+            self._flow.commit(utterance)
+
+    def _say(self, phrase: ev.Phrase, index: int) -> None:
+        is_opening = phrase is ev.Phrase.GREETING and self._tape.opening
+        text = self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index)
+        if self._flow is not None and phrase is ev.Phrase.GREETING and not self._tape.is_asking:
+            text = self._flow.opened(text)
+        elif self._flow is not None and phrase is ev.Phrase.NO_INPUT and not self._is_last_prompt(index):
+            text = self._flow.silent(text)
+        self._speaker.say(self._phrase_utterance(), text)
+
+    def _is_last_prompt(self, index: int) -> bool:
+        return index == len(self._parts.persona.no_input.prompts) - 1
+
+    def _phrase_utterance(self) -> Utterance:
+        self._new_utterance(None)
+        return self._delivery.commit()
+
+    def _say_filler(self) -> None:
+        text = self._parts.persona.one_moment
+        pcm = self._parts.speaking.phrases.lookup(text)
+        if pcm is not None:
+            self._delivery.add(pcm, text)
+
+    # --- what a flow does ---
+
+    def _begin_utterance(self) -> Utterance:
+        """The agent speaks of its own accord, as after a key: what went on is dropped."""
+        self._drop_prepared()
+        self._forget_turn()
+        attempt, patience = self._turn.attempt + 1, self._turn.patience
+        now_ms = monotonic_ms()
+        self._turn = tm.Turn(
+            agent=tm.Agent.THINKING, attempt=attempt, patience=patience, idle_since_ms=now_ms
+        )
+        return self._phrase_utterance()
+
+    def _hand_over(self, target: str) -> bool:
+        """The controls hand the caller over, and tell the caller where nobody takes the call."""
+        if target not in self._parts.persona.transfer:
+            return False
+        self._post(TransferCall(target, "blind"))
+        return True
+
+    def _end_call(self) -> None:
+        self._step(ev.ReplyEndsCall(self._turn.attempt))
+
+    # --- what keys, holds and transfers do ---
+
+    def pressed(self, digit: str, now_ms: int) -> bool:
+        """A key of the caller's; False where it is one for the controls."""
+        is_answer = self._tape.is_asking
+        if self._tape.pressed(digit, now_ms):
+            self.open(now_ms)
+        elif is_answer or self._turn.is_closing:
+            return True
+        elif self._flow is not None and digit not in self._parts.keys.actions:
+            self._flow.pressed(digit, now_ms)
+        else:
+            return False
+        return True
+
+    def interrupt(self) -> None:
+        """The caller has pressed a key: fall silent, where that is allowed."""
+        self._turn = replace(self._turn, idle_since_ms=monotonic_ms(), prompts_said=0)
+        if self._mouth.is_active and self._mouth.has_begun and self._turn.is_interruptible:
+            self._delivery.stop()
+            self._turn = replace(self._turn, agent=tm.Agent.IDLE, ends_call=False)
+
+    def keyed(self, text: str) -> None:
+        """Take ``text`` for what the caller said."""
+        if self._turn.is_closing:
+            return
+        now_ms = monotonic_ms()
+        self._forget_turn()
+        self._turn = replace(
+            self._turn.next_attempt(),
+            caller=tm.Caller.PAUSING,
+            last_voice_ms=now_ms - self._parts.rules.delays.latest,  # there is nothing to wait for
+            is_voiced=False,
+        )
+        utterance = self._new_utterance(self._turn.attempt)
+        if not self._mouth.is_active:
+            self._turn = replace(self._turn, agent=tm.Agent.IDLE)
+        utterance.stamps_ms["speech_end"] = now_ms
+        self._step(ev.TextHeard(self._turn.attempt, text, now_ms))
+
+    def say_aside(self, text: str, *, interruptible: bool) -> None:
+        """Say something out of turn; what was going on is dropped."""
+        if self._turn.is_closing:
+            return
+        self._drop_prepared()
+        self._forget_turn()
+        self._turn = tm.Turn(
+            attempt=self._turn.attempt + 1,
+            agent=tm.Agent.THINKING,
+            is_interruptible=interruptible,
+            idle_since_ms=monotonic_ms(),
+        )
+        self._speaker.say(self._phrase_utterance(), text)
+
+    @property
+    def is_saying(self) -> bool:
+        """The agent speaks, or is about to."""
+        return self._delivery.spoken is not None
+
+    def play(self, pcm: Pcm16) -> None:
+        """Send sound that is not speech."""
+        self._phrase_utterance()
+        self._delivery.add(pcm, "")
+        self._mouth.finish()
+
+    def rest_began(self) -> None:
+        """The conversation rests from now on."""
+        if self._turn.is_voiced:
+            self._step(ev.VoiceStopped(monotonic_ms()))
+
+    def rest_ended(self, rested_ms: int) -> None:
+        """It goes on."""
+        self._turn = delayed(self._turn, rested_ms)
