@@ -98,7 +98,7 @@ class WorkerProcess:
         worker = Worker(self._config, self._log, keeper.ledger if keeper else None)
         self._heart.watch(worker.vitals, worker.status)
         try:
-            worker.start(lambda: self._tell("answering"))
+            worker.start(lambda: self._tell("answering", status=worker.status()))
             self._tell("ready", rss_mib=_rss_mib())
             while not self._reason:
                 self._obey(worker)

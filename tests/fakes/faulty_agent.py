@@ -1,4 +1,5 @@
-"""``sipagent serve`` whose workers break on demand: at SIGUSR1 as the file ``SIPAGENT_FAULT`` says.
+"""``sipagent serve`` whose workers break on demand: at SIGUSR1 as the file ``SIPAGENT_FAULT`` says. Their
+language model takes ``SIPAGENT_MODEL_DELAY_S`` longer to load.
 
 Run as ``python tests/fakes/faulty_agent.py -c sip.yaml …``, with the options of ``serve``. The program itself
 has no such door: the supervisor is simply told to run ``run`` of this module in its workers.
@@ -12,6 +13,10 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sipagent.brain.types import LanguageModel
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "tests.fakes.faulty_agent:run"
@@ -23,6 +28,7 @@ def run(name: str, fds: list[int]) -> int:
     """A worker's process, with the faults in reach."""
     import pjsua2 as pj
 
+    from sipagent import app
     from sipagent.call.session import Session
     from sipagent.sip.user_agent import SipUserAgent
     from sipagent.worker_process import run as run_worker
@@ -35,11 +41,18 @@ def run(name: str, fds: list[int]) -> int:
         agents.append(agent)
         start(agent)
 
-    def pump_or_hang(session: Session) -> None:
+    def pump_or_hang(session: Session, up_ms: int) -> None:
         while session in stuck:
             time.sleep(1)
-        pump(session)
+        pump(session, up_ms)
 
+    load_model = app._load_llm
+
+    def load_late(*args: Any) -> "LanguageModel":
+        time.sleep(float(os.environ.get("SIPAGENT_MODEL_DELAY_S", 0)))
+        return load_model(*args)
+
+    app._load_llm = load_late
     SipUserAgent.start = start_and_remember  # type: ignore[assignment,method-assign]  # this is what makes it faulty
     Session._pump = pump_or_hang  # type: ignore[assignment,method-assign]  # the same
 

@@ -17,7 +17,7 @@ from sipagent.lab.softphone import Softphone
 
 FAULTY = (str(Path(__file__).resolve().parents[1] / "fakes" / "faulty_agent.py"),)
 PROBE_MS = 100
-ANSWER_MS = 2000
+ANSWER_MS = 500
 """A worker that has said 100 Trying and died answers no more."""
 LONGEST_MS = 30_000
 """Far beyond the two seconds that are promised: the machine of the tests may be busy."""
