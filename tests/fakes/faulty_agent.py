@@ -1,5 +1,5 @@
 """``sipagent serve`` whose workers break on demand: at SIGUSR1 as the file ``SIPAGENT_FAULT`` says. Their
-language model takes ``SIPAGENT_MODEL_DELAY_S`` longer to load.
+language model takes as many seconds longer to load as the file ``SIPAGENT_MODEL_DELAY`` says, if it is there.
 
 Run as ``python tests/fakes/faulty_agent.py -c sip.yaml …``, with the options of ``serve``. The program itself
 has no such door: the supervisor is simply told to run ``run`` of this module in its workers.
@@ -49,7 +49,8 @@ def run(name: str, fds: list[int]) -> int:
     load_model = app._load_llm
 
     def load_late(*args: Any) -> "LanguageModel":
-        time.sleep(float(os.environ.get("SIPAGENT_MODEL_DELAY_S", 0)))
+        delay = Path(os.environ.get("SIPAGENT_MODEL_DELAY", "/nonexistent"))
+        time.sleep(float(delay.read_text()) if delay.exists() else 0)
         return load_model(*args)
 
     app._load_llm = load_late
