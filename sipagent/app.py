@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
+from sipagent.call.answers import KnowledgeParts
 from sipagent.call.audit import Book
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
@@ -23,20 +24,25 @@ from sipagent.call.endpointing import CommitDelays, words_of
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
+from sipagent.call.memory import CallMemory, Remembrance
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Offer, SecondLegs
 from sipagent.call.tape import plan_for
+from sipagent.call.tool_port import Memory
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill, unfilled_of
-from sipagent.flows.load import load_flow
+from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
+from sipagent.knowledge.knowledge import Knowledge
+from sipagent.knowledge.load import knowledge_of
+from sipagent.ledger import CallerMemory, Ledger
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -47,6 +53,8 @@ from sipagent.speech.tts import load_tts
 from sipagent.speech.types import SttEngine, never_cancelled
 from sipagent.speech.vad import VadModel
 from sipagent.supervision.policy import Vitals
+from sipagent.tools.check import load_flows
+from sipagent.tools.toolbox import Toolbox
 from sipagent.units import monotonic_ms
 
 MAX_CALLS = 4
@@ -68,7 +76,10 @@ class Engines:
     speaking: dict[str, SpeakingEngines]
     """By voice."""
     lanes: dict[str, Lane]
+    tools: Toolbox
     flows: dict[str, Flow] = field(default_factory=dict)
+    """By persona."""
+    knowledge: dict[str, Knowledge] = field(default_factory=dict)
     """By persona."""
 
     def warm(self, config: Config) -> None:
@@ -108,12 +119,13 @@ def cache_dir() -> Path:
     return Path(base) / "sipagent" / "phrases"
 
 
-def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
+def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memory) -> Engines:
     """Load what a greeting needs, at the same time: ears and voices. The language model comes later.
 
+    :param memory: what tools remember of callers.
     :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
-    flows = flows_of(config)
+    flows, knowledge = load_flows(config), knowledge_of(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -123,6 +135,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             ("eot", 1, _END_MODEL_NICENESS),
             ("reply", max_calls, 0),
             ("tts", 1, 0),
+            ("tool", max_calls, 0),
         )
     }
     voices = sorted({persona.voice for persona in config.personas.values()})
@@ -141,19 +154,13 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
             lanes,
+            Toolbox(config, lanes["tool"], log, threads=max_calls, memory=memory),
             flows,
+            knowledge,
         )
     for lane in engines.lanes.values():
         lane.start()
     return engines
-
-
-def flows_of(config: Config) -> dict[str, Flow]:
-    """The personas' flows, by persona.
-
-    :raises ConfigError: one is not usable.
-    """
-    return {name: load_flow(one.flow) for name, one in config.personas.items() if one.flow is not None}
 
 
 def timed(log: structlog.stdlib.BoundLogger, name: str, load: Callable[[], T]) -> T:
@@ -196,12 +203,16 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
         persona = fill(named, {})
         yield from (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
         yield from persona.no_input.prompts
+        if persona.knowledge:
+            yield persona.unknown
         if persona.transfer:
             yield from (persona.connecting, persona.not_connected)
         tape = plan_for(config.recording, persona)
         yield from tape.phrases() if tape else ()
-        if flow := flows.get(persona.name):
+        if flow := flow_for(flows, persona):
             yield from fixed_texts(flow, persona.greeting)
+        for tool in (config.tools[name] for name in persona.tools if name in config.tools):
+            yield from filter(None, (tool.filler, tool.on_failure))
 
 
 def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageModel:
@@ -231,17 +242,21 @@ def _load_end_model(config: Config, store: ModelStore) -> SmartTurn | None:
     return SmartTurn(store.path("smart-turn-v3.2-cpu") / "smart-turn-v3.2-cpu.onnx")
 
 
-def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offer: Offer) -> SessionParts:
+def session_parts(
+    config: Config, engines: Engines, persona: PersonaConfig, offer: Offer, memory: CallMemory | None = None
+) -> SessionParts:
     """What a call needs of the configuration and the engines.
 
+    :param memory: what is remembered of the caller.
     :raises CapacityError: the language model has no place left.
     """
+    variables = {**persona.variables, **offer.identity.variables(), **(memory.variables if memory else {})}
     return SessionParts(
         persona=persona,
         rules=turn_rules(config, persona),
         hearing=engines.hearing,
         speaking=engines.speaking[persona.voice],
-        conversation=engines.llm.open_conversation(filled(persona.prompt, offer.identity)),
+        conversation=engines.llm.open_conversation(filled(persona.prompt, variables)),
         stream=engines.stt.open_stream(),
         limits=SamplingLimits(
             max_tokens=config.llm.max_reply_tokens,
@@ -251,33 +266,52 @@ def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offe
         tape=plan_for(config.recording, persona),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
-        flow=_flow_parts(engines, persona),
+        flow=_flow_parts(engines, persona, variables),
+        knowledge=_knowledge_parts(engines, persona),
+        memory=memory,
         retry_after_s=config.limits.retry_after_s,
     )
 
 
-def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
-    flow = engines.flows.get(persona.name)
+def _knowledge_parts(engines: Engines, persona: PersonaConfig) -> KnowledgeParts | None:
+    knowledge = engines.knowledge.get(persona.name) if persona.knowledge else None
+    return KnowledgeParts(knowledge, persona.unknown) if knowledge else None
+
+
+def _flow_parts(engines: Engines, persona: PersonaConfig, variables: Mapping[str, str]) -> FlowParts | None:
+    flow = flow_for(engines.flows, persona)
     if flow is None:
         return None
-    reader = engines.llm.open_reader(primer_of(flow))
-    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane)
+    is_free = persona.name not in engines.flows  # rules alone decide there
+    reader = None if is_free else engines.llm.open_reader(primer_of(flow))
+    lane, tools = engines.speaking[persona.voice].reply_lane, engines.tools.of(persona)
+    return FlowParts(flow, reader, lane, tools, variables)
+
+
+def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
+    """What guides a persona: its flow, or where it has tools alone the one that leaves the talking to the
+    language model; None: nothing does."""
+    if persona.name in flows or not persona.tools:
+        return flows.get(persona.name)
+    return free_flow(tools=persona.tools, targets=persona.transfer, goodbye=persona.goodbye)
 
 
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
     """The turn machine's rules for a persona."""
     turn, barge_in = config.speech.turn, config.speech.barge_in
+    tool_ms = (config.tools[name].timeout_ms for name in persona.tools if name in config.tools)
     backchannels = frozenset(" ".join(words_of(text)) for text in barge_in.backchannels)
     return TurnRules(
         pause_ms=turn.pause_ms,
         delays=CommitDelays(turn.commit_ms.sure, turn.commit_ms.doubt, turn.commit_ms.latest),
+        longest_ms=turn.longest_ms,
         barge_in=barge_in.enabled,
         min_voice_ms=barge_in.min_voice_ms,
         verdict_ms=barge_in.verdict_ms,
         backchannels=backchannels,
         no_input_after_ms=persona.no_input.after_ms,
         no_input_prompts=len(persona.no_input.prompts),
-        thinking_limit_ms=config.llm.deadline_ms + 4000,
+        thinking_limit_ms=max(config.llm.deadline_ms, *tool_ms, 0) + 4000,
     )
 
 
@@ -293,6 +327,8 @@ class Switchboard:
         self.engines: Engines | None = None
         self.second_legs: SecondLegs | None = None
         """Who calls those that callers are handed to; None: nobody does."""
+        store = CallerMemory.of(book.folder, book.keys) if isinstance(book, Ledger) else None
+        self._memory = Remembrance(store, config.personas)
         self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
@@ -304,7 +340,7 @@ class Switchboard:
         :param on_answering: told when calls are taken.
         :raises ModelError: a model cannot be loaded.
         """
-        self.engines = load_engines(self._config, self._log)
+        self.engines = load_engines(self._config, self._log, self._memory)
         self.desk.open()
         on_answering()
         self.engines.llm.start()
@@ -319,7 +355,11 @@ class Switchboard:
         """
         engines = self.engines
         assert engines is not None
-        engines.flows.update(flows_of(config))
+        flows, knowledge = load_flows(config), knowledge_of(config)
+        for name in [name for name in engines.flows if name not in flows]:
+            del engines.flows[name]
+        engines.flows.update(flows)
+        engines.knowledge.update(knowledge)
         for voice in sorted({persona.voice for persona in config.personas.values()}):
             known = engines.speaking.get(voice)
             if known is None:
@@ -327,6 +367,7 @@ class Switchboard:
             else:
                 known.phrases.preload(stock_phrases(config, voice, engines.flows))
         self._config = config
+        self._memory.use(config.personas)
         self.desk.use(config)
         engines.warm(config)
 
@@ -342,7 +383,8 @@ class Switchboard:
 
     def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
         assert self.engines is not None  # the desk is closed until they are loaded
-        parts = session_parts(self._config, self.engines, persona, offer)
+        memory = self._memory.begin(persona, offer, self._log)
+        parts = session_parts(self._config, self.engines, persona, offer, memory)
         return replace(parts, second_legs=self.second_legs)
 
 
@@ -425,7 +467,10 @@ class Worker:
         return {
             "calls": self._switchboard.desk.calls,
             "max_calls": self._agent.max_calls,
-            "trunks": {state.trunk: state.health.value for state in self._agent.trunk_states()},
+            "trunks": {
+                one.trunk: {"state": one.health.value, "reason": one.reason, "registration": one.registration}
+                for one in self._agent.trunk_states()
+            },
             "why_not_ready": self._switchboard.desk.why_closed(),
         }
 

@@ -27,6 +27,15 @@ class EngineError(SipAgentError):
     retryable = True
 
 
+class ToolError(SipAgentError):
+    """A tool has failed; the line says how, without anything personal."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        """:param detail: the tool's own words, which may quote a caller."""
+        super().__init__(reason)
+        self.detail = detail
+
+
 class JobCancelled(SipAgentError):
     """The job lost its purpose (the caller went on, interrupted or hung up)."""
 

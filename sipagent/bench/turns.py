@@ -43,6 +43,8 @@ class TurnsResult:
     rtp_interval: Distribution
     setup: Distribution
     greeting: Distribution
+    fillers: int
+    """Answers that "one moment" had to bridge; their time runs to the answer itself."""
     cut_ins: int
     """Lines that the agent began to answer before they were over."""
     unanswered: int
@@ -118,7 +120,7 @@ def summarize(
     """All calls of a session in one result."""
     utterances = [u for c in session.conversations for u in c.utterances]
     lines = [line for c in session.conversations for line in c.measured["lines"]]
-    v2v_ms = [round(line["v2v_ms"], 1) for line in lines if line["v2v_ms"] is not None]
+    v2v_ms = [round(u.v2v_ms, 1) for u in utterances if u.v2v_ms is not None]
     shares: dict[str, list[float]] = {name: [] for name in STAGE_NAMES}
     for utterance in utterances:
         for stage in utterance.stages:
@@ -131,6 +133,7 @@ def summarize(
         rtp_interval=Distribution.of(session.rtp_intervals_ms),
         setup=Distribution.of([c.setup_ms for c in session.conversations if c.setup_ms is not None]),
         greeting=Distribution.of([c.greeting_ms for c in session.conversations if c.greeting_ms is not None]),
+        fillers=sum(u.filler_ms is not None for u in utterances),
         cut_ins=sum(line["cut_in_ms"] is not None for line in lines),
         unanswered=sum(line["v2v_ms"] is None for line in lines),
         unspoken=planned_turns - len(lines),
@@ -149,6 +152,7 @@ def table_of(result: TurnsResult) -> Table:
     caption = (
         f"agent: ready after {result.agent_ready_ms / 1000:.1f} s, {result.agent_resident_mb:.0f} MB; "
         f"{result.unanswered} unanswered, {result.unspoken} unspoken, {result.cut_ins} cut in, "
+        f"{result.fillers} behind a filler, "
         f"{result.packets_lost} RTP packets lost"
     )
     table = Table(title=f"{result.turns} turns, calls {at_once}", caption=caption)

@@ -2,7 +2,8 @@
 
 ::
 
-    pieces → held text → cut points (signs outside spans) → first clause: short; later ones: sentences
+    pieces → held text → cut points (signs outside spans) → first clause: short; behind a very short one half
+                                                             a sentence; later ones: sentences
 
 The same text gives the same clauses however it is cut into pieces: a decision falls only when a character
 arrives, never when a piece ends.
@@ -17,6 +18,9 @@ from sipagent.brain.spans import is_inside_span
 _FIRST_MIN_WORDS = 1  # "Yes," is said while the rest is written
 _FIRST_SOFT_WORDS = 5
 _FIRST_HARD_WORDS = 14
+_HURRIED_WORDS = 3  # said in half a second: a long sentence behind it would come too late
+_SECOND_SOFT_WORDS = 7
+_SECOND_MOST_WORDS = 10
 _MIN_WORDS = 4
 _MAX_WORDS = 18
 _HARD_WORDS = 24
@@ -68,6 +72,7 @@ class ClauseSplitter:
     def __init__(self) -> None:
         self._held = ""
         self._is_first = True
+        self._is_hurried = False
 
     def __repr__(self) -> str:
         return f"ClauseSplitter({'first' if self._is_first else 'later'}, {len(self._held)} characters held)"
@@ -83,6 +88,7 @@ class ClauseSplitter:
             while cut := self._cut():
                 clauses.append(self._held[:cut].strip())
                 self._held = self._held[cut:]
+                self._is_hurried = self._is_first and len(clauses[-1].split()) <= _HURRIED_WORDS
                 self._is_first = False
         return clauses
 
@@ -103,7 +109,11 @@ class ClauseSplitter:
                 return point.end if point else None
             return _soft_cut(text, words[:complete], _FIRST_SOFT_WORDS, _FIRST_HARD_WORDS, _FIRST_HARD_WORDS)
         enough = [p for p in points if _count(words, p.end) >= _MIN_WORDS]
-        point = next((p for p in enough if p.is_sentence_end), None)
+        point = next((p for p in enough if p.is_sentence_end or self._is_hurried), None)
+        if self._is_hurried and not point and _SECOND_SOFT_WORDS < complete < _MAX_WORDS:
+            return _soft_cut(
+                text, words[:complete], _SECOND_SOFT_WORDS, _SECOND_MOST_WORDS, _SPAN_PATIENCE_WORDS
+            )
         if point or complete < _MAX_WORDS:
             return point.end if point else None
         if enough:

@@ -5,7 +5,6 @@ Held, Resumed ─────────▶ rest ◀── handover ◀── T
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from sipagent.call import keys as kp
@@ -21,20 +20,13 @@ from sipagent.call.ports import (
     Offer,
     ReferAnswered,
     Resumed,
+    SendDigits,
     TransferCall,
 )
 from sipagent.call.record import CallRecord
 from sipagent.call.rest import Rest
 from sipagent.codecs.tones import DtmfDetector, dtmf
 from sipagent.units import Pcm16, monotonic_ms
-
-
-@dataclass(frozen=True, slots=True)
-class SendDigits:
-    """Press keys of our own."""
-
-    digits: str
-
 
 ControlEvent = (
     Held | Resumed | ReferAnswered | ConsultUp | ConsultDown | TransferCall | SendDigits | PeerSound
@@ -52,6 +44,9 @@ class Talking(Talk, Protocol):
 
     def play(self, pcm: Pcm16) -> None:
         """Send sound that is not speech."""
+
+    def not_connected(self) -> None:
+        """Nobody has taken the caller over: say so and go on."""
 
     def rest_began(self) -> None:
         """The conversation rests from now on."""
@@ -143,7 +138,7 @@ class Controls:
         elif self._rest.is_on:
             self._talk.rest_ended(self._rest.end(now_ms))
         if not self._rest.is_on and self._handover.has_failed():
-            self._talk.say_aside(self._persona.not_connected, interruptible=True)
+            self._talk.not_connected()
         if self._held_ms is not None and now_ms - self._held_ms >= self._hold_limit_s * 1000:
             self._held_ms = now_ms  # once
             self._record.end_wanted("call.held_too_long", hold_s=self._hold_limit_s)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import structlog
 
-from sipagent.call.endpointing import Asked, asked_by
+from sipagent.call.dictation import Asked
+from sipagent.call.endpointing import asked_by
 from sipagent.call.mouth import Mouth
 from sipagent.call.record import CallRecord
 from sipagent.call.tape import CallTape
@@ -118,9 +119,9 @@ class Delivery:
         if self.spoken is not None and self.spoken.is_complete:
             self._mouth.finish()
 
-    def add(self, pcm: Pcm16, text: str) -> None:
+    def add(self, pcm: Pcm16, text: str, *, is_filler: bool = False) -> None:
         """Sound that does not come from a lane, behind what is there."""
-        self._mouth.add(pcm, text)
+        self._mouth.add(pcm, text, is_filler=is_filler)
 
     def ended(self, at_ms: int) -> str:
         """The utterance has gone out to its end; its words."""

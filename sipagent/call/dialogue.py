@@ -6,7 +6,7 @@
 The machine decides; here is nothing but how its actions are performed. Call thread only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -14,16 +14,17 @@ import structlog
 from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.answers import Answers
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
-from sipagent.call.flow_talk import Deeds, FlowTalk, ToolDone, Understood
+from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
-from sipagent.call.ports import TransferCall
+from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
-from sipagent.call.rest import delayed
 from sipagent.call.tape import CallTape
+from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.utterance import Speaker, Utterance
 from sipagent.units import Pcm16, monotonic_ms
 
@@ -38,6 +39,7 @@ class Dialogue:
         parts: SessionParts,
         record: CallRecord,
         tape: CallTape,
+        tools: ToolCalls,
         post: Callable[[object], None],
         hang_up: Callable[[], None],
         log: structlog.stdlib.BoundLogger,
@@ -50,8 +52,15 @@ class Dialogue:
         self._history: list[Message] = []
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
-        deeds = Deeds(self._begin_utterance, self._end_call, record.outcome, self._hand_over)
-        self._flow = FlowTalk(parts.flow, self._speaker, deeds, post, log) if parts.flow else None
+        self._answers = Answers(self._speaker, parts.knowledge)
+        deeds = Deeds(
+            self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
+        )
+        self._flow = (
+            FlowTalk(parts.flow, self._speaker, self._answers, deeds, tools, post, log)
+            if parts.flow
+            else None
+        )
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
 
@@ -92,13 +101,15 @@ class Dialogue:
         """What the clock brings: sound from the line, room on the line, time."""
         for heard in self._ear.listen():
             self._step(heard)
-        began_ms, ended_ms = self._mouth.pump()
-        if began_ms is not None:
-            self._speech_began(began_ms)
-        if ended_ms is not None:
-            self._speech_ended(ended_ms)
+        pumped = self._mouth.pump()
+        if pumped.began_ms is not None:
+            self._speech_began(pumped.began_ms, is_filler=pumped.answered_ms is None)
+        if pumped.answered_ms is not None:
+            self._answer_began(pumped.answered_ms)
+        if pumped.ended_ms is not None:
+            self._speech_ended(pumped.ended_ms)
         now_ms = monotonic_ms()
-        self._step(ev.Tick(now_ms))
+        self._step(ev.Tick(now_ms, is_dry=self._mouth.is_dry))
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
         if self._tape.clock(now_ms, is_quiet=is_quiet):
             self.open(now_ms)
@@ -128,18 +139,26 @@ class Dialogue:
                 self._tape.heard(text, monotonic_ms())
                 self._parts.conversation.read_ahead(self._history, text)
 
-    def _speech_began(self, at_ms: int) -> None:
+    def _speech_began(self, at_ms: int, *, is_filler: bool) -> None:
+        utterance = self._delivery.spoken
+        assert utterance is not None
+        utterance.stamps_ms["first_rtp"] = at_ms
+        if is_filler:
+            utterance.filler_at_ms = at_ms
+        if utterance.attempt is not None:
+            self._history.append(Message(Role.CALLER, utterance.caller_text))
+        if self._turn.caller is tm.Caller.SILENT:
+            self._forget_turn()
+        self._step(ev.SpeechBegan(at_ms))
+
+    def _answer_began(self, at_ms: int) -> None:
         utterance = self._delivery.spoken
         assert utterance is not None
         utterance.stamps_ms["first_rtp"] = at_ms
         if utterance.attempt is not None:
-            self._history.append(Message(Role.CALLER, utterance.caller_text))
             self._record.answered(utterance)
         else:
             self._record.phrase_began(at_ms)
-        if self._turn.caller is tm.Caller.SILENT:
-            self._forget_turn()
-        self._step(ev.SpeechBegan(at_ms))
 
     def _speech_ended(self, at_ms: int) -> None:
         text = self._delivery.ended(at_ms)
@@ -183,6 +202,8 @@ class Dialogue:
             case ev.ForgetTurn():
                 self._drop_prepared()
                 self._forget_turn()
+            case ev.ForgetSound(keep_ms):
+                self._forget_turn(keep_ms)
             case ev.HoldSpeech():
                 self._mouth.hold()
             case ev.ResumeSpeech():
@@ -195,8 +216,8 @@ class Dialogue:
             case ev.HangUp():
                 self.hang_up()
 
-    def _forget_turn(self) -> None:
-        self._ear.forget()
+    def _forget_turn(self, keep_ms: int = 0) -> None:
+        self._ear.forget(keep_ms)
         self._caller_since_ms = None
 
     def _new_utterance(self, attempt: int | None) -> Utterance:
@@ -226,7 +247,7 @@ class Dialogue:
             self._speaker.say(utterance, answer)
             self._step(ev.ReplyBegan(utterance.attempt))
             return
-        self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
+        self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
 
     def _drop_prepared(self) -> None:
         if self._delivery.drop_prepared() and self._flow is not None:
@@ -259,10 +280,10 @@ class Dialogue:
         return self._delivery.commit()
 
     def _say_filler(self) -> None:
-        text = self._parts.persona.one_moment
+        text = (self._flow.filler if self._flow is not None else "") or self._parts.persona.one_moment
         pcm = self._parts.speaking.phrases.lookup(text)
         if pcm is not None:
-            self._delivery.add(pcm, text)
+            self._delivery.add(pcm, text, is_filler=True)
 
     # --- what a flow does ---
 
@@ -277,12 +298,20 @@ class Dialogue:
         )
         return self._phrase_utterance()
 
-    def _hand_over(self, target: str) -> bool:
-        """The controls hand the caller over, and tell the caller where nobody takes the call."""
+    def _hand_over(self, target: str, announcement: str) -> bool:
+        """The controls hand the caller over; where nobody takes the call ``not_connected`` follows."""
         if target not in self._parts.persona.transfer:
             return False
-        self._post(TransferCall(target, "blind"))
+        self._post(TransferCall(target, "blind", announcement=announcement))
         return True
+
+    def _send_digits(self, digits: str) -> None:
+        self._post(SendDigits(digits))
+
+    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
+        self._record.outcome(name, data)
+        if self._parts.memory is not None:
+            self._parts.memory.outcome(name, data)
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))
@@ -319,6 +348,8 @@ class Dialogue:
             self._turn.next_attempt(),
             caller=tm.Caller.PAUSING,
             last_voice_ms=now_ms - self._parts.rules.delays.latest,  # there is nothing to wait for
+            turn_since_ms=now_ms,
+            asked_ms=now_ms,
             is_voiced=False,
         )
         utterance = self._new_utterance(self._turn.attempt)
@@ -341,6 +372,12 @@ class Dialogue:
         )
         self._speaker.say(self._phrase_utterance(), text)
 
+    def not_connected(self) -> None:
+        """Nobody has taken the caller over: the flow knows what then, else the caller is told."""
+        if self._turn.is_closing or (self._flow is not None and self._flow.transfer_failed()):
+            return
+        self.say_aside(self._parts.persona.not_connected, interruptible=True)
+
     @property
     def is_saying(self) -> bool:
         """The agent speaks, or is about to."""
@@ -359,4 +396,4 @@ class Dialogue:
 
     def rest_ended(self, rested_ms: int) -> None:
         """It goes on."""
-        self._turn = delayed(self._turn, rested_ms)
+        self._turn = self._turn.delayed(rested_ms)

@@ -34,6 +34,8 @@ _ASK_ECHO_PROBABILITY = 0.3
 _ECHO_UNEXPLAINED = 0.55
 """Measured: echo alone at −6 to −20 dB leaves under 0.05, a caller over it mostly more than 0.6. Where the
 jitter buffer drops or repeats a frame, the larger part of the window still explains half."""
+_LONGEST_PENDING_SAMPLES = ms_to_samples(90_000)
+"""More than the longest turn: of a sound that nobody ever asks about the end stays."""
 _STREAM_FEED_SAMPLES = ms_to_samples(200)
 
 
@@ -89,9 +91,9 @@ class Ear:
         self._heard_samples = 0
         self._window = np.zeros(0, dtype=np.int16)
         self._preroll: deque[Pcm16] = deque(maxlen=_PREROLL_WINDOWS)
-        self._turn: list[Pcm16] = []
+        self._turn: deque[Pcm16] = deque(maxlen=_END_MODEL_SAMPLES // vad.WINDOW_SAMPLES)
         self._is_collecting = False
-        self._pending: list[Pcm16] = []
+        self._pending: deque[Pcm16] = deque(maxlen=_LONGEST_PENDING_SAMPLES // vad.WINDOW_SAMPLES)
         self._pending_samples = 0
         self._needs_reset = False
         self._pending_lock = threading.Lock()
@@ -168,13 +170,19 @@ class Ear:
 
         self._engines.eot_lane.submit(job, priority=Priority.FIRST_CLAUSE, cancelled=cancelled, waited=waited)
 
-    def forget(self) -> None:
-        """The turn is over, or was not for us: the next voice begins a new one."""
-        self._is_collecting = False
-        self._turn = []
+    def forget(self, keep_ms: int = 0) -> None:
+        """The turn is over, or was not for us: the next voice begins a new one.
+
+        :param keep_ms: of its sound that the turn goes on with.
+        """
+        kept = list(self._turn)[-(ms_to_samples(keep_ms) // vad.WINDOW_SAMPLES) :] if keep_ms else []
+        self._is_collecting = bool(kept)
+        self._turn.clear()
+        self._turn.extend(kept)
         with self._pending_lock:
-            self._pending = []
-            self._pending_samples = 0
+            self._pending.clear()
+            self._pending.extend(kept)
+            self._pending_samples = sum(map(len, kept))
             self._needs_reset = True
 
     def close(self) -> None:
@@ -224,7 +232,8 @@ class Ear:
     def _feed(self) -> None:
         """Give the stream what has come since last time. Stream lock held."""
         with self._pending_lock:
-            pcm, self._pending, self._pending_samples = self._pending, [], 0
+            pcm, self._pending_samples = list(self._pending), 0
+            self._pending.clear()
             needs_reset, self._needs_reset = self._needs_reset, False
         if needs_reset:
             self._stream.reset()

@@ -13,52 +13,35 @@ A prepared step that is never committed is simply forgotten: the machine is pure
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from sipagent.brain.types import Message, Reader, Role
-from sipagent.call.endpointing import Asked
+from sipagent.call.answers import Answers
+from sipagent.call.dictation import Asked
+from sipagent.call.tool_calls import ToolCalls, ToolDone
+from sipagent.call.tool_port import ToolAnswer, ToolRunner
 from sipagent.call.turn_events import ReplyBegan
 from sipagent.call.utterance import Speaker, Utterance, UtteranceFailed
 from sipagent.call.work import Lane, Priority
-from sipagent.errors import EngineError, JobCancelled, SipAgentError
+from sipagent.config.tools import SEND_DTMF
+from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.machine import step as step_flow
-from sipagent.flows.schema import Flow
+from sipagent.flows.schema import QUESTION, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
-from sipagent.speech.types import Cancelled, never_cancelled
 
 _KEYS_PAUSE_MS = 3_000
 _ASKED = {
-    "phone": Asked.NUMBER,
+    "phone": Asked.PHONE,
     "digits": Asked.NUMBER,
     "name": Asked.SPELLING,
     "email": Asked.SPELLING,
     "yes_no": Asked.YES_NO,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ToolAnswer:
-    """What a tool did."""
-
-    status: str
-    """One of the tool's ``results``."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-
-class ToolRunner(Protocol):
-    """Runs the tools that flows name."""
-
-    def run(self, name: str, arguments: Mapping[str, str]) -> ToolAnswer:
-        """Do it; blocks. Called on a lane of the call's, never on its thread.
-
-        :raises SipAgentError: it failed; the flow takes its ``failed`` way.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +52,9 @@ class FlowParts:
     reader: Reader | None
     lane: Lane
     tools: ToolRunner | None = None
+    """Those of the persona; None: nothing is installed."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What is known of the call when it begins, in place of the flow's own values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +67,10 @@ class Deeds:
     """Hang up when what is being said has been said."""
     note_outcome: Callable[[str, Mapping[str, str]], None]
     """The call's outcome, for the log and the ledger."""
-    transfer: Callable[[str], bool] = lambda target: False
-    """Hand the caller over. False: that is not possible."""
+    transfer: Callable[[str, str], bool] = lambda target, text: False
+    """Say the text, then hand the caller over to the target. False: that is not possible."""
+    send_digits: Callable[[str], None] = lambda digits: None
+    """Press keys on the caller's line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +79,6 @@ class Understood:
 
     utterance_id: int
     meaning: Meaning
-
-
-@dataclass(frozen=True, slots=True)
-class ToolDone:
-    """A tool has returned."""
-
-    utterance_id: int
-    event: fm.ToolReturned
 
 
 @dataclass(slots=True)
@@ -112,9 +92,11 @@ class _Step:
     """To be done at the commit."""
     is_committed: bool = False
     has_acted: bool = False
-    """A tool that is not safe has been called."""
+    """A tool that is not safe has been called, or the call is being handed over."""
     before: Talk | None = None
     """Where the talk stood before the commit, as long as it can be taken back."""
+    run_id: str = ""
+    """The tool that works for it."""
     said: list[str] = field(default_factory=list)
     """What waits for the end of a tool to be spoken with what follows."""
 
@@ -129,7 +111,9 @@ class FlowTalk:
         self,
         parts: FlowParts,
         speaker: Speaker,
+        answers: Answers,
         deeds: Deeds,
+        tools: ToolCalls,
         post: Callable[[object], None],
         log: structlog.stdlib.BoundLogger,
     ) -> None:
@@ -137,7 +121,11 @@ class FlowTalk:
         self._flow = parts.flow
         self._understanding = Understanding(parts.flow, parts.reader)
         self._speaker = speaker
+        self._answers = answers
         self._deeds = deeds
+        self._tools = tools
+        self._run_id = ""
+        """The tool that the talk waits for."""
         self._post = post
         self._log = log
         self._zone = ZoneInfo(parts.flow.time_zone)
@@ -155,9 +143,14 @@ class FlowTalk:
             return None
         return asked_of(expected_of(self._flow, self._talk))
 
+    @property
+    def filler(self) -> str:
+        """What the tool at work says while the caller waits; empty: what is usual."""
+        return self._tools.filler
+
     def opened(self, greeting: str) -> str:
         """The greeting and the first question. The flow begins (again)."""
-        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(), self._now())
+        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(self._parts.variables), self._now())
         self._step = None
         return " ".join([greeting, *_texts(actions)]).strip()
 
@@ -174,6 +167,8 @@ class FlowTalk:
             return  # a tool is at work: its answer is what is said
         expected, now = expected_of(self._flow, self._talk), self._now()
         meaning = understand_by_rules(self._flow, expected, text, now)
+        if meaning is None and expected.may_answer and self._answers.knows(text):
+            meaning = Meaning(QUESTION)
         if meaning is not None:
             self._advance(step, fm.Heard(text, meaning))
             return
@@ -189,7 +184,12 @@ class FlowTalk:
             utterance.stamp("understood")
             self._post(Understood(utterance.utterance_id, found))
 
-        self._submit(utterance, job, utterance.is_cancelled)
+        self._parts.lane.submit(
+            job,
+            priority=Priority.FIRST_CLAUSE,
+            cancelled=utterance.is_cancelled,
+            waited=utterance.waited,
+        )
 
     def pressed(self, key: str, now_ms: int) -> None:
         """The caller has pressed a key."""
@@ -201,10 +201,16 @@ class FlowTalk:
         if self._keyed_ms is not None and now_ms - self._keyed_ms >= _KEYS_PAUSE_MS:
             self._keyed_ms = None
             self._at_once(fm.KeysPaused())
+        if (late := self._tools.overdue(now_ms)) is not None:
+            self.take(late)
 
-    def transfer_failed(self) -> None:
-        """Nobody has taken the caller over."""
+    def transfer_failed(self) -> bool:
+        """Nobody has taken the caller over. False: the flow has not asked for it, or has no words for it."""
+        if not (self._talk.is_waiting and self._flow.states[self._talk.state].transfer):
+            return False
+        before = self._step
         self._at_once(fm.TransferFailed())
+        return self._step is not before
 
     def take(self, event: Understood | ToolDone) -> None:
         """What a lane has found out. Late ones are ignored, but a tool that has been at work is not."""
@@ -213,10 +219,16 @@ class FlowTalk:
         if isinstance(event, Understood):
             if step is not None and is_open and step.utterance.utterance_id == event.utterance_id:
                 self._advance(step, fm.Heard(step.history[-1].text, event.meaning))
-        elif step is not None and is_open and (step.is_committed or not self._talk.is_waiting):
-            self._advance(step, event.event)
-        elif self._talk.is_waiting:
-            self._at_once(event.event)
+            return
+        tool, answer = self._tools.take(event), event.answer
+        if tool == SEND_DTMF and answer.is_ok:
+            self._deeds.send_digits(answer.variables["digits"])
+        if not tool:
+            return
+        if step is not None and is_open and step.run_id == event.run_id:
+            self._advance(step, _returned(step.talk.calls, answer))
+        elif self._talk.is_waiting and self._run_id == event.run_id:
+            self._at_once(_returned(self._talk.calls, answer))
 
     def commit(self, utterance: Utterance) -> None:
         """The caller's turn is over: what was prepared comes true."""
@@ -234,7 +246,8 @@ class FlowTalk:
             self._step = None
 
     def close(self) -> None:
-        """Free the model's place."""
+        """Free the model's place; note the tools that are still at work."""
+        self._tools.close()
         if self._parts.reader is not None:
             self._parts.reader.close()
 
@@ -272,6 +285,7 @@ class FlowTalk:
     def _settle(self, step: _Step) -> None:
         """The talk stands where the step has led it, and what the step wants is done."""
         self._talk = step.talk
+        self._run_id = step.run_id or self._run_id
         deeds, step.deeds = step.deeds, []
         for deed in deeds:
             match deed:
@@ -281,9 +295,10 @@ class FlowTalk:
                     self._deeds.end_call()
                 case fm.CallTool():
                     self._run(step, deed)
+                    self._run_id = step.run_id
                 case fm.Transfer(target):
-                    if self._deeds.transfer(target):
-                        self._speak(step, ())
+                    if self._deeds.transfer(target, " ".join(step.said)):
+                        step.said, step.has_acted = [], True
                     else:
                         self._advance(step, fm.TransferFailed())
 
@@ -304,31 +319,13 @@ class FlowTalk:
         messages = list(step.history)
         if isinstance(wording, fm.Word):
             messages[-1] = replace(messages[-1], text=f"{messages[-1].text} ({wording.instruction})")
-        first = " ".join([*before, *_texts(actions[:at])])
-        self._speaker.reply(step.utterance, messages, first=first, then=" ".join(_texts(actions[at + 1 :])))
+        first, then = " ".join([*before, *_texts(actions[:at])]), " ".join(_texts(actions[at + 1 :]))
+        say = self._answers.answer if isinstance(wording, fm.Answer) else self._speaker.reply
+        say(step.utterance, messages, first=first, then=then)
 
     def _run(self, step: _Step, call: fm.CallTool) -> None:
-        tools, utterance = self._parts.tools, step.utterance
         step.has_acted |= not call.is_safe
-
-        def job() -> None:
-            try:
-                if tools is None:
-                    raise EngineError("no tools are installed")
-                answer = tools.run(call.name, call.arguments)
-            except SipAgentError as error:
-                self._log.warning("tool.failed", tool=call.name, reason=str(error))
-                answer = ToolAnswer("failed")
-            event = fm.ToolReturned(call.call_id, answer.status, answer.variables)
-            self._post(ToolDone(utterance.utterance_id, event))
-
-        self._log.info("tool.called", tool=call.name, pii_arguments=dict(call.arguments))
-        self._submit(utterance, job, never_cancelled if step.is_committed else utterance.is_cancelled)
-
-    def _submit(self, utterance: Utterance, job: Callable[[], None], cancelled: Cancelled) -> None:
-        self._parts.lane.submit(
-            job, priority=Priority.FIRST_CLAUSE, cancelled=cancelled, waited=utterance.waited
-        )
+        step.run_id = self._tools.begin(call.name, call.arguments)
 
 
 def asked_of(expected: Expected) -> Asked | None:
@@ -339,6 +336,10 @@ def asked_of(expected: Expected) -> Asked | None:
     if slot is not None:
         return _ASKED.get(slot.type, Asked.SOMETHING)
     return Asked.YES_NO if expected.takes_yes_no else None
+
+
+def _returned(calls: int, answer: ToolAnswer) -> fm.ToolReturned:
+    return fm.ToolReturned(calls, answer.status, answer.variables, answer.apology)
 
 
 def _texts(actions: Sequence[fm.Action]) -> list[str]:

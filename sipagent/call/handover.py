@@ -80,7 +80,7 @@ class Handover:
         self._talk, self._offer, self._line, self._record = talk, offer, line, record
         self._persona, self._second_legs, self._post = parts.persona, parts.second_legs, post
         self._transfer = tr.Transfer()
-        self._target = self._summary = ""
+        self._target = self._summary = self._announcement = ""
         self._has_failed = False
         self._beside: LineBeside | None = None
         self._peer: AudioRings | None = None
@@ -113,6 +113,7 @@ class Handover:
             return
         if self._transfer.phase is not tr.Phase.IDLE:
             return
+        self._announcement = command.announcement or self._persona.connecting
         self._target, self._summary = target, "" if command.mode == "blind" else command.summary
         mode = command.mode if self._can_refer() else "bridge"
         self._record.transfer_started(mode, target)
@@ -136,7 +137,7 @@ class Handover:
         """Time passes."""
         if self._transfer.phase is tr.Phase.ANNOUNCING and not self._talk.is_saying:
             self._step(tr.Announced())
-        if self._mouth is not None and self._mouth.pump()[1] is not None:
+        if self._mouth is not None and self._mouth.pump().ended_ms is not None:
             self._step(tr.Briefed())
         self._step(tr.Tick())
 
@@ -157,7 +158,7 @@ class Handover:
     def _do(self, action: tr.Action) -> None:
         match action:
             case Do.ANNOUNCE:
-                self._talk.say_aside(self._persona.connecting, interruptible=False)
+                self._talk.say_aside(self._announcement, interruptible=False)
             case Do.REFER:
                 self._refer()
             case Do.HOLD_CALLER:

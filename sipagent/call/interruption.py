@@ -2,18 +2,24 @@
 
 A listener murmurs ("mm-hm", "I see") and coughs; whoever wants the turn says so in words. Speech-to-text
 invents words for a murmur ("And my mom."), mostly with little confidence, so what is short counts only where
-it is sure, or is what people interrupt with.
+it is sure, is one clear word ("Insurance."), or is what people interrupt or answer with.
 """
 
 import re
 
 from sipagent.call.endpointing import words_of
 
-SHORT_MS = 800
+SHORT_MS = 1000
 """Voice below which the words alone are not trusted."""
 _TRUSTED_CONFIDENCE = 0.6
 """Measured over G.711 in four voices: words invented for a murmur stay below it, but one in twelve."""
-_MURMUR = re.compile(r"[mn]+|m+-?h+m+|h+m+|u+h+m*|u+h+-?(h*u+h+)|a+h+|o+h*|u+m+|e+r*m*|huh|hmm+")
+_CLEAR_CONFIDENCE = 0.4
+"""The same for a single word: what is invented for a murmur is mostly several, or no longer than it."""
+_CLEAR_MS = 300
+_CLEAR_LETTERS = 4
+_MURMUR = re.compile(
+    r"[hmn]+(-[hmna]+)*|u+h+m*|u+h+-?(h*u+h+)|a+h+(-?h*a+h*)?|o+h*|u+m+|e+r*m*|huh", re.IGNORECASE
+)
 _INTERRUPTS = frozenset(
     words_of(
         """stop wait no nope yes what sorry pardon excuse hello hey hi help hold hang actually but agent
@@ -22,6 +28,13 @@ _INTERRUPTS = frozenset(
     )
 )
 """Short as they are, these are meant."""
+_ANSWERS = frozenset(
+    words_of(
+        """monday tuesday wednesday thursday friday saturday sunday today tonight tomorrow morning
+        afternoon evening one two three four five six seven eight nine ten eleven twelve"""
+    )
+)
+"""Murmurs are never taken for these."""
 
 
 def is_backchannel(text: str, backchannels: frozenset[str]) -> bool:
@@ -55,4 +68,7 @@ def means_something(text: str, confidence: float, voiced_ms: int, backchannels: 
     if voiced_ms >= SHORT_MS or confidence >= _TRUSTED_CONFIDENCE:
         return True
     words = words_of(text)
-    return words[0] in _INTERRUPTS or any(word.isdigit() for word in words)
+    if words[0] in _INTERRUPTS or any(word.isdigit() or word in _ANSWERS for word in words):
+        return True
+    is_one = len(set(words)) == 1 and len(words[0]) >= _CLEAR_LETTERS
+    return is_one and voiced_ms >= _CLEAR_MS and confidence >= _CLEAR_CONFIDENCE

@@ -5,6 +5,7 @@ interruption has little to take back. Call thread only.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,16 @@ class _Clause:
     text: str
     start: int
     end: int
+
+
+class Pumped(NamedTuple):
+    """What has happened to an utterance, in monotonic ms; each once."""
+
+    began_ms: int | None = None
+    """The first sample went out."""
+    ended_ms: int | None = None
+    answered_ms: int | None = None
+    """The first sample that is no filler went out."""
 
 
 class Mouth:
@@ -47,6 +58,8 @@ class Mouth:
         self._is_held = False
         self._held_since_ms = 0
         self._has_begun = False
+        self._answer_at: int | None = None
+        self._has_answered = False
 
     @property
     def is_active(self) -> bool:
@@ -68,6 +81,12 @@ class Mouth:
         """When the utterance, now held or dropped, fell silent."""
         return self._held_since_ms or monotonic_ms()
 
+    @property
+    def is_dry(self) -> bool:
+        """It goes on, and what there was of it has been said."""
+        is_playing = self._is_open and self._has_begun and not self._is_held
+        return is_playing and not self._is_finished and self.left_ms == 0
+
     def begin(self) -> None:
         """Open an utterance; an open one is dropped."""
         if self._is_open:
@@ -75,7 +94,7 @@ class Mouth:
         self._reset()
         self._is_open = True
 
-    def add(self, pcm: Pcm16, text: str, pause_before_ms: int = 0) -> None:
+    def add(self, pcm: Pcm16, text: str, pause_before_ms: int = 0, *, is_filler: bool = False) -> None:
         """Append a chunk; consecutive chunks with the same text belong to one clause.
 
         :param pause_before_ms: gap to the chunk before; left out where the voice has fallen silent already.
@@ -86,6 +105,8 @@ class Mouth:
             pause = np.zeros(ms_to_samples(pause_before_ms), dtype=np.int16)
             self._chunks.append(pause)
             self._total += len(pause)
+        if self._answer_at is None and not is_filler:
+            self._answer_at = self._total
         self._chunks.append(pcm)
         end = self._total + len(pcm)
         if self._clauses and self._clauses[-1].text == text and self._clauses[-1].end == self._total:
@@ -99,25 +120,27 @@ class Mouth:
         """Nothing more is to come."""
         self._is_finished = True
 
-    def pump(self) -> tuple[int | None, int | None]:
-        """Keep the ring filled.
-
-        :returns: when the first sample went out, and when the utterance ended, in monotonic ms; each once.
-        """
+    def pump(self) -> Pumped:
+        """Keep the ring filled."""
         if not self._is_open or self._is_held:
-            return None, None
+            return Pumped()
         self._fill()
         is_all_queued = self._is_finished and self._queued == self._total
         is_expecting = self._has_begun and not is_all_queued
         self._ring.set_flags(Flag.ACTIVE | Flag.EXPECTING if is_expecting else Flag.ACTIVE)
-        began = ended = None
+        began = ended = answered = None
         if not self._has_begun and self._ring.position > self._base and self._queued:
             self._has_begun = True
             began = self._ring.time_of_ms(self._base, is_read=True)
+        if not self._has_answered and self._answer_at is not None:
+            answer_at = self._base + self._answer_at
+            if self._ring.position > answer_at and self._queued > self._answer_at:
+                self._has_answered = True
+                answered = self._ring.time_of_ms(answer_at, is_read=True)
         if is_all_queued and self._ring.position >= self._base + self._total:
             ended = self._ring.time_of_ms(self._base + self._total, is_read=True)
             self._is_open = False
-        return began, ended
+        return Pumped(began, ended, answered)
 
     def _fill(self) -> None:
         """Write what the ring has room for. What became of it is for ``pump`` to tell."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from sipagent.brain.types import Conversation, SamplingLimits
+from sipagent.call.answers import KnowledgeParts
 from sipagent.call.ear import HearingEngines
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.keys import KeyRules
+from sipagent.call.memory import CallMemory
 from sipagent.call.ports import SecondLegs
 from sipagent.call.tape import TapePlan
 from sipagent.call.turn_events import Phrase
@@ -33,8 +35,12 @@ class SessionParts:
     """Longest time on hold."""
     flow: FlowParts | None = None
     """What guides the conversation; None: the language model alone."""
+    knowledge: KnowledgeParts | None = None
+    """What questions are answered from; None: the language model alone answers."""
     second_legs: SecondLegs | None = None
     """Calls to whoever may take the caller; None: there are none."""
+    memory: CallMemory | None = None
+    """What is remembered of the caller; None: nothing is."""
     retry_after_s: int = 10
     """Told to the peer whose call cannot be taken."""
 

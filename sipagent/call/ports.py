@@ -253,6 +253,15 @@ class TransferCall:
     mode: TransferMode
     summary: str = ""
     """Said to whoever takes the call, before the caller is connected; not for ``blind``."""
+    announcement: str = ""
+    """Said to the caller before; empty: the persona's ``connecting``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """Press keys of our own."""
+
+    digits: str
 
 
 LineEvent = (

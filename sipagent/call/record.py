@@ -9,6 +9,8 @@ import structlog
 
 from sipagent.call.audit import CallAudit
 from sipagent.call.ports import DigitWay, LineDown, LineProgress, Offer, TransferMode
+from sipagent.call.tool_calls import noted
+from sipagent.call.tool_port import ToolAnswer
 from sipagent.call.utterance import Utterance
 from sipagent.config.schema import PersonaConfig
 from sipagent.ledger import Kind
@@ -120,6 +122,8 @@ class CallRecord:
             v2v_ms=v2v_ms,
             stamps=stamps,
             queued_ms=answer.queued_ms,
+            by=answer.by or None,
+            **_filler_of(answer),
         )
 
     def spoken(self, utterance: Utterance, text: str, ended_ms: int, *, is_interrupted: bool) -> None:
@@ -133,7 +137,7 @@ class CallRecord:
         self._log.info("turn.spoken", turn_id=self._turn_id, pii_text=text, interrupted=is_interrupted)
         body: dict[str, object] = {
             "turn_id": self._turn_id,
-            "began_ms": utterance.stamps_ms["first_rtp"],
+            "began_ms": utterance.filler_at_ms or utterance.stamps_ms["first_rtp"],
             "ended_ms": ended_ms,
             "interrupted": is_interrupted,
         }
@@ -148,6 +152,24 @@ class CallRecord:
         self._log.info("call.outcome", outcome=name, pii_data=dict(data))
         body: dict[str, object] = {"name": f"outcome.{name}", "reached_ms": monotonic_ms()}
         self._audit.note(Kind.CALL_MILESTONE, body, sealed={"data": dict(data)})
+
+    def tool_called(self, tool: str, run_id: str, arguments: Mapping[str, str]) -> None:
+        """A tool begins its work."""
+        self._log.info("tool.called", tool=tool, tool_call_id=run_id, pii_arguments=dict(arguments))
+        self._audit.tool_called(tool, run_id, dict(arguments))
+
+    def tool_returned(self, tool: str, run_id: str, answer: ToolAnswer) -> None:
+        """… and is at its end."""
+        self._log.info(
+            "tool.returned",
+            tool=tool,
+            tool_call_id=run_id,
+            status=answer.status,
+            took_ms=answer.took_ms,
+            pii_result=answer.result,
+        )
+        result = noted(answer.result)
+        self._audit.tool_returned(tool, run_id, result, ok=answer.is_ok, took_ms=answer.took_ms)
 
     def pressed(self, digit: str, how: DigitWay) -> None:
         """A DTMF digit."""
@@ -221,6 +243,13 @@ class CallRecord:
         if down is None:
             return "failed"
         return "conversation" if self._up_ms is not None else "not connected"
+
+
+def _filler_of(answer: Utterance) -> dict[str, int]:
+    """The caller's last voiced sample to the "one moment" before the answer, if it was said."""
+    if answer.filler_at_ms is None:
+        return {}
+    return {"filler_ms": answer.filler_at_ms - answer.stamps_ms["speech_end"]}
 
 
 def v2v_ms_of(answer: Utterance) -> int:

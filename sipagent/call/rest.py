@@ -4,11 +4,8 @@ Nothing that comes is heard, what the agent was saying waits and goes on from a 
 machine does not see the time pass.
 """
 
-from dataclasses import replace
-
 from sipagent.call.ear import Ear
 from sipagent.call.mouth import Mouth
-from sipagent.call.turn import Turn
 from sipagent.media.ring import PcmRing
 
 
@@ -48,14 +45,3 @@ class Rest:
             self._mouth.resume()
         self._has_paused = False
         return rested_ms
-
-
-def delayed(turn: Turn, by_ms: int) -> Turn:
-    """The turn as if all its times were ``by_ms`` later."""
-    return replace(
-        turn,
-        last_voice_ms=turn.last_voice_ms + by_ms,
-        run_since_ms=turn.run_since_ms + by_ms,
-        voice_since_ms=turn.voice_since_ms + by_ms,
-        idle_since_ms=turn.idle_since_ms + by_ms,
-    )

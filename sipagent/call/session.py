@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import structlog
 
-from sipagent.call.controls import ControlEvent, Controls, SendDigits
+from sipagent.call.controls import ControlEvent, Controls
 from sipagent.call.dialogue import Dialogue
 from sipagent.call.ear import Ear
 from sipagent.call.mouth import Mouth
@@ -28,12 +28,14 @@ from sipagent.call.ports import (
     MediaFault,
     Offer,
     Rejection,
+    SendDigits,
     TransferCall,
     TransferMode,
 )
 from sipagent.call.record import CallRecord
 from sipagent.call.rest import Rest
 from sipagent.call.tape import CallTape
+from sipagent.call.tool_calls import ToolCalls, context_of
 from sipagent.units import Pcm16, monotonic_ms
 
 _POLL_S = 0.005
@@ -69,7 +71,9 @@ class Session:
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
         self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log, tap=self._tap)
         mouth = Mouth(line.audio)
-        self._dialogue = Dialogue(self._ear, mouth, parts, record, tape, self.post, self.hang_up, log)
+        runner = parts.flow.tools if parts.flow is not None else None
+        tools = ToolCalls(runner, context_of(call_id, offer, parts.persona), record, self.post)
+        self._dialogue = Dialogue(self._ear, mouth, parts, record, tape, tools, self.post, self.hang_up, log)
         rest = Rest(self._ear, mouth)
         self._controls = Controls(self._dialogue, offer, line, parts, record, rest, self.post)
         self._up_ms: int | None = None
@@ -165,6 +169,8 @@ class Session:
         self._tape.close()
         self._record.ended(down, self._line.audio, monotonic_ms())
         self._line.release()
+        if self._parts.memory is not None and self._up_ms is not None:
+            self._parts.memory.close()
         self._on_end(self)
 
     def _pump(self, up_ms: int) -> None:

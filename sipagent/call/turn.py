@@ -13,19 +13,11 @@ caller goes on, the attempt is dropped; when the silence has lasted long enough,
 or repeated event is ignored: the world is late, that is no fault.
 """
 
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import replace
 
-from sipagent.call.endpointing import (
-    Asked,
-    EndScores,
-    Patience,
-    commit_delay_ms,
-    is_farewell,
-    is_short_answer,
-    needs_score,
-)
-from sipagent.call.interruption import means_something
+from sipagent.call import turn_over as over
+from sipagent.call.dictation import Asked
+from sipagent.call.endpointing import EndScores, commit_delay_ms, is_farewell, needs_score
 from sipagent.call.turn_events import (
     Action,
     AttemptFailed,
@@ -37,15 +29,13 @@ from sipagent.call.turn_events import (
     EndScored,
     EndWanted,
     Event,
+    ForgetSound,
     ForgetTurn,
     HangUp,
-    HoldSpeech,
-    Judge,
     Phrase,
     PrepareReply,
     ReplyBegan,
     ReplyEndsCall,
-    ResumeSpeech,
     Say,
     SayFiller,
     ScoreEnd,
@@ -58,79 +48,9 @@ from sipagent.call.turn_events import (
     WordsScored,
 )
 from sipagent.call.turn_rules import TurnRules
+from sipagent.call.turn_state import Agent, Caller, Committed, Turn
 
-
-class Caller(Enum):
-    """The caller's side."""
-
-    SILENT = "silent"
-    SPEAKING = "speaking"
-    PAUSING = "pausing"
-
-
-class Agent(Enum):
-    """The agent's side."""
-
-    IDLE = "idle"
-    THINKING = "thinking"
-    SPEAKING = "speaking"
-    HELD = "held"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """The whole state."""
-
-    caller: Caller = Caller.SILENT
-    agent: Agent = Agent.IDLE
-    attempt: int = 0
-    """Counts attempts and judgements through the call; a result with another number is late."""
-    last_voice_ms: int = 0
-    is_voiced: bool = False
-    """Between VoiceStarted and VoiceStopped."""
-    run_since_ms: int = 0
-    """When the voice last began."""
-    voice_since_ms: int = 0
-    """When the caller began to speak over the agent, or was last judged."""
-    voiced_ms: int = 0
-    """The caller's voice since then, in stretches that have ended."""
-    is_noise: bool = False
-    """This stretch of voice has been judged and had no words: it does not hold the agent again."""
-    has_interrupted: bool = False
-    """The caller has silenced the agent and nothing was answered yet."""
-    has_asked_again: bool = False
-    """The agent has said that it could not understand, and has not understood since."""
-    text: str | None = None
-    """None: not known yet. Empty: a voice that meant something, and nobody understood it."""
-    scores: EndScores = field(default_factory=EndScores)
-    has_reply: bool = False
-    """The reply has begun: all that the words can tell is known."""
-    patience: Patience = field(default_factory=Patience)
-    has_failed: bool = False
-    has_filled: bool = False
-    """The filler of this turn has been said."""
-    is_interruptible: bool = True
-    idle_since_ms: int = 0
-    """Since when the agent has had nothing to say, or has been thinking."""
-    prompts_said: int = 0
-    failures: int = 0
-    is_judging: bool = False
-    ends_call: bool = False
-    """Hang up when the utterance has ended, unless the caller interrupts it."""
-    is_closing: bool = False
-    """The last utterance; nothing the caller does changes it."""
-
-    def next_attempt(self) -> "Turn":
-        """Nothing is known of it yet."""
-        return replace(
-            self,
-            attempt=self.attempt + 1,
-            text=None,
-            scores=EndScores(),
-            has_reply=False,
-            has_failed=False,
-            is_judging=False,
-        )
+__all__ = ["Agent", "Caller", "Turn", "step"]
 
 
 def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action, ...]]:
@@ -147,8 +67,10 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
         case VoiceStopped(last_voice_ms):
             voiced_ms = turn.voiced_ms + max(0, last_voice_ms - turn.run_since_ms)
             turn = replace(turn, is_voiced=False, last_voice_ms=last_voice_ms, voiced_ms=voiced_ms)
-        case Tick(now_ms):
-            turn = _tick(turn, now_ms, rules, actions)
+        case Tick(now_ms, is_dry):
+            since_ms = turn.dry_from_ms if turn.dry_from_ms is not None else now_ms
+            turn = replace(turn, dry_from_ms=since_ms if is_dry else None)
+            turn = _overdue(turn, now_ms, rules, actions) or _tick(turn, now_ms, rules, actions)
         case TextHeard(attempt) if attempt == turn.attempt:
             turn = _text_heard(turn, event, rules, actions)
         case EndScored(attempt, score) if attempt == turn.attempt and turn.caller is Caller.PAUSING:
@@ -161,9 +83,10 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
             turn = _failed(turn, now_ms, rules, actions)
         case ReplyEndsCall(attempt) if attempt == turn.attempt:
             turn = replace(turn, ends_call=True)
-        case SpeechBegan():
+        case SpeechBegan(now_ms):
             if turn.agent is Agent.THINKING:
-                turn = replace(turn, agent=Agent.SPEAKING)
+                committed = replace(turn.committed, answered_ms=now_ms)
+                turn = replace(turn, agent=Agent.SPEAKING, committed=committed)
         case SpeechEnded(now_ms, asked):
             turn = replace(turn, patience=replace(turn.patience, asked=asked))
             turn = _speech_ended(turn, now_ms, rules, actions)
@@ -175,15 +98,19 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
 def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     if turn.caller is not Caller.SILENT or turn.agent is Agent.THINKING:
         turn = replace(turn, patience=turn.patience.paused(now_ms - turn.last_voice_ms, turn.text))
+    has_gone_on = _can_be_taken_back(turn)
+    if turn.caller is Caller.PAUSING and turn.has_lasted(now_ms, rules.longest_ms + rules.dipless_ms):
+        return replace(turn, is_voiced=True, run_since_ms=now_ms)  # enough was waited: see _limit_ms
     if turn.caller is Caller.PAUSING:
         actions.append(DropAttempt(turn.attempt))
         turn = replace(turn.next_attempt(), ends_call=False)
-    elif turn.caller is Caller.SILENT and turn.agent is Agent.THINKING and turn.text is not None:
+    elif has_gone_on:
         # committed too early: nothing was audible yet, so the turn simply goes on
         actions.append(DropAttempt(turn.attempt))
         turn = replace(turn.next_attempt(), agent=Agent.IDLE, ends_call=False)
     if turn.caller is Caller.SILENT:
-        turn = replace(turn, voiced_ms=0)
+        turn_since_ms = turn.turn_since_ms if has_gone_on else now_ms
+        turn = replace(turn, voiced_ms=0, wordless=0, turn_since_ms=turn_since_ms)
     since_ms = turn.voice_since_ms if turn.caller is Caller.SPEAKING else now_ms
     return replace(
         turn,
@@ -196,20 +123,46 @@ def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Acti
     )
 
 
+def _can_be_taken_back(turn: Turn) -> bool:
+    """A turn is committed, and nothing of its answer was audible."""
+    is_waiting = turn.caller is Caller.SILENT and turn.agent is Agent.THINKING and turn.text is not None
+    return is_waiting and not turn.committed.is_cut
+
+
+def _overdue(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn | None:
+    """Nothing is waited for without end. None: nothing is overdue."""
+    is_thinking = turn.agent is Agent.THINKING and now_ms - turn.idle_since_ms >= rules.thinking_limit_ms
+    is_without_words = turn.is_judging or (turn.caller is Caller.PAUSING and turn.text is None)
+    if is_without_words and not turn.has_failed and now_ms - turn.asked_ms >= rules.result_limit_ms:
+        return _failed(turn, now_ms, rules, actions)
+    if is_thinking:
+        return _failed(turn, now_ms, rules, actions)
+    is_dry = turn.dry_from_ms is not None and now_ms - turn.dry_from_ms >= rules.result_limit_ms
+    if is_dry and turn.agent is Agent.SPEAKING:
+        actions.append(DropSpeech())
+        return _apologise(turn, now_ms, rules, actions)
+    has_no_end = turn.is_voiced and turn.has_lasted(now_ms, rules.longest_ms + rules.dipless_ms)
+    if has_no_end and turn.caller is Caller.SPEAKING and turn.agent is Agent.IDLE:
+        return _attempt(replace(turn, last_voice_ms=now_ms), now_ms, actions)
+    return None
+
+
+def _attempt(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
+    turn = replace(turn.next_attempt(), caller=Caller.PAUSING, asked_ms=now_ms)
+    actions.append(BeginAttempt(turn.attempt, turn.last_voice_ms))
+    return turn
+
+
 def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     silent_ms = now_ms - turn.last_voice_ms
-    if turn.agent is Agent.THINKING and now_ms - turn.idle_since_ms >= rules.thinking_limit_ms:
-        return _failed(turn, now_ms, rules, actions)
     is_waiting = turn.agent is Agent.THINKING and turn.text is not None and not turn.has_filled
     if is_waiting and now_ms - turn.idle_since_ms >= rules.filler_after_ms:
         actions.append(SayFiller())
         return replace(turn, has_filled=True)
     if turn.caller is Caller.SPEAKING and not turn.is_voiced and silent_ms >= rules.pause_ms:
-        turn = replace(turn.next_attempt(), caller=Caller.PAUSING)
-        actions.append(BeginAttempt(turn.attempt, turn.last_voice_ms))
-        return turn
+        return _attempt(turn, now_ms, actions)
     if turn.caller is Caller.SPEAKING and turn.is_interruptible and rules.barge_in:
-        return _over_agent(turn, now_ms, rules, actions)
+        return over.over_agent(turn, now_ms, rules, actions)
     if turn.caller is Caller.PAUSING and turn.agent is Agent.IDLE:
         return _maybe_commit(turn, silent_ms, now_ms, rules, actions)
     is_quiet = turn.caller is Caller.SILENT and turn.agent is Agent.IDLE
@@ -218,22 +171,10 @@ def _tick(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> T
     return turn
 
 
-def _over_agent(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
-    """The caller's voice goes on while the agent has the turn."""
-    is_sure = turn.is_voiced and now_ms - turn.run_since_ms >= rules.min_voice_ms
-    if turn.agent is Agent.SPEAKING and is_sure and not turn.is_noise:
-        actions.append(HoldSpeech())
-        return replace(turn, agent=Agent.HELD)
-    is_due = now_ms - turn.voice_since_ms >= rules.verdict_ms
-    if (turn.agent is Agent.HELD or turn.is_noise) and not turn.is_judging and is_due:
-        actions.append(Judge(turn.attempt + 1))
-        return replace(turn, attempt=turn.attempt + 1, is_judging=True)
-    return turn
-
-
 def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
+    limit_ms = _limit_ms(turn, now_ms, rules)
     is_unknown = turn.has_failed or turn.text == ""
-    if is_unknown and silent_ms >= rules.delays.latest:  # nobody can tell whether the sentence was over
+    if is_unknown and silent_ms >= min(limit_ms, rules.delays.latest):  # nobody can tell whether it was over
         if turn.has_failed:
             return _apologise(turn, now_ms, rules, actions)
         return replace(_say_sorry(turn, now_ms, actions), has_asked_again=True)
@@ -242,11 +183,16 @@ def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, act
     is_read = turn.has_reply or is_farewell(turn.text) or silent_ms >= rules.delays.doubt
     if not is_read:
         return turn  # nothing could be said yet, and the model may still find the sentence unfinished
-    if silent_ms < commit_delay_ms(turn.text, turn.scores, rules.delays, turn.patience):
+    delay_ms = commit_delay_ms(turn.text, turn.scores, rules.delays, turn.patience)
+    if silent_ms < min(limit_ms, delay_ms):
         return turn
+    is_cut = limit_ms < rules.delays.latest
     actions.append(Commit(turn.attempt, turn.text))
+    if is_cut:
+        actions.append(ForgetSound())
     return replace(
         turn,
+        committed=Committed(turn.text, turn.last_voice_ms, is_cut=is_cut),
         caller=Caller.SILENT,
         agent=Agent.THINKING,
         is_interruptible=True,
@@ -258,53 +204,28 @@ def _maybe_commit(turn: Turn, silent_ms: int, now_ms: int, rules: TurnRules, act
     )
 
 
+def _limit_ms(turn: Turn, now_ms: int, rules: TurnRules) -> int:
+    """Silence that ends the turn, however it sounds: a turn that lasts long ends at the next dip, at last
+    without one."""
+    if turn.has_lasted(now_ms, rules.longest_ms + rules.dipless_ms):
+        return 0
+    return rules.delays.sure if turn.has_lasted(now_ms, rules.longest_ms) else rules.delays.latest
+
+
 def _text_heard(turn: Turn, heard: TextHeard, rules: TurnRules, actions: list[Action]) -> Turn:
     is_over_agent = turn.agent in (Agent.SPEAKING, Agent.HELD)
     if turn.is_judging:
-        return _judged(turn, heard, rules, actions)
-    if is_over_agent and not _means_something(turn, heard, rules):
-        if turn.agent is Agent.HELD:
-            actions.append(ResumeSpeech())
-        actions.append(ForgetTurn())
-        return replace(turn, agent=Agent.SPEAKING, caller=Caller.SILENT, text=None, scores=EndScores())
+        return over.judged(turn, heard, rules, actions)
+    if is_over_agent and not over.is_meant(turn, heard, rules):
+        return over.passed_over(turn, actions)
     if not heard.text.strip():
         return _not_understood(turn, rules, actions)
     if is_over_agent and turn.is_interruptible and rules.barge_in:
-        turn = _yielded(turn, heard.now_ms, actions)
+        turn = over.yielded(turn, heard.now_ms, actions)
     actions.append(PrepareReply(turn.attempt, heard.text))
     if needs_score(heard.text, turn.patience):
         actions.append(ScoreEnd(turn.attempt))
-    return replace(turn, text=heard.text)
-
-
-def _judged(turn: Turn, heard: TextHeard, rules: TurnRules, actions: list[Action]) -> Turn:
-    """The caller still speaks, and these are the words so far."""
-    turn = replace(turn, is_judging=False)
-    if turn.agent not in (Agent.SPEAKING, Agent.HELD):
-        return turn
-    if _means_something(turn, heard, rules):
-        return _yielded(turn, heard.now_ms, actions)
-    turn = replace(turn, voice_since_ms=heard.now_ms)
-    if heard.text.strip():
-        return turn  # "Okay," and a voice that goes on: wait for what follows
-    if turn.agent is Agent.HELD:
-        actions.append(ResumeSpeech())
-    return replace(turn, agent=Agent.SPEAKING, is_noise=True)
-
-
-def _means_something(turn: Turn, heard: TextHeard, rules: TurnRules) -> bool:
-    if heard.is_asked and is_short_answer(heard.text):
-        return True
-    running_ms = heard.now_ms - turn.run_since_ms if turn.is_voiced else 0
-    return means_something(heard.text, heard.confidence, turn.voiced_ms + running_ms, rules.backchannels)
-
-
-def _yielded(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
-    """The agent gives up its turn."""
-    actions.append(DropSpeech())
-    return replace(
-        turn, agent=Agent.IDLE, ends_call=False, idle_since_ms=now_ms, is_noise=False, has_interrupted=True
-    )
+    return replace(turn, text=heard.text, has_failed=False)
 
 
 def _not_understood(turn: Turn, rules: TurnRules, actions: list[Action]) -> Turn:
@@ -320,17 +241,12 @@ def _not_understood(turn: Turn, rules: TurnRules, actions: list[Action]) -> Turn
 
 def _failed(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     if turn.is_judging:  # without words nobody can tell: go on speaking
-        turn = replace(turn, is_judging=False, is_noise=True, voice_since_ms=now_ms)
-        if turn.agent is not Agent.HELD:
-            return turn
-        actions.append(ResumeSpeech())
-        return replace(turn, agent=Agent.SPEAKING)
+        return over.unjudged(turn, now_ms, actions)
     if turn.agent is Agent.THINKING:
         return _apologise(turn, now_ms, rules, actions)
-    if turn.agent is Agent.HELD:
-        actions.append(ResumeSpeech())
-        actions.append(ForgetTurn())
-        return replace(turn, agent=Agent.SPEAKING, caller=Caller.SILENT)
+    is_over_agent = turn.agent is Agent.SPEAKING and turn.caller is Caller.PAUSING and turn.is_interruptible
+    if turn.agent is Agent.HELD or is_over_agent:
+        return over.passed_over(turn, actions)
     return replace(turn, has_failed=True)
 
 
@@ -378,7 +294,11 @@ def _speech_ended(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Actio
         actions.append(HangUp())
         return replace(turn, agent=Agent.IDLE, is_closing=True)
     failures = turn.failures if turn.text is None else 0
-    return replace(turn, agent=Agent.IDLE, idle_since_ms=now_ms, is_interruptible=True, failures=failures)
+    turn = replace(turn, agent=Agent.IDLE, idle_since_ms=now_ms, is_interruptible=True, failures=failures)
+    if turn.is_voiced and turn.caller is Caller.SILENT:  # a voice that never stopped: its next turn
+        turn = replace(turn, caller=Caller.SPEAKING, turn_since_ms=now_ms, voice_since_ms=now_ms)
+        return replace(turn, run_since_ms=now_ms, voiced_ms=0)
+    return turn
 
 
 def _close(turn: Turn, actions: list[Action]) -> Turn:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from sipagent.call.endpointing import Asked
+from sipagent.call.dictation import Asked
 
 
 class Phrase(Enum):
@@ -39,6 +39,8 @@ class VoiceStopped:
 @dataclass(frozen=True, slots=True)
 class Tick:
     now_ms: int
+    is_dry: bool = False
+    """The agent's utterance goes on, and its sound has run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,13 @@ class ForgetTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetSound:
+    """What was heard is dealt with: empty the ear but for the last ``keep_ms``. Nothing is cancelled."""
+
+    keep_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class HoldSpeech:
     pass
 
@@ -222,6 +231,7 @@ Action = (
     | Commit
     | SayFiller
     | ForgetTurn
+    | ForgetSound
     | HoldSpeech
     | ResumeSpeech
     | DropSpeech

@@ -26,5 +26,13 @@ class TurnRules:
     """The same where the agent has asked for an answer."""
     filler_after_ms: int = 1_200
     """Silence behind a commit after which "one moment" is said, at most once a turn."""
+    longest_ms: int = 45_000
+    """Of a caller's turn; behind it the next dip is taken for its end."""
+    dipless_ms: int = 15_000
+    """How long that dip is waited for: behind it what there is is answered."""
+    result_limit_ms: int = 5_000
+    """For the words of a turn; behind it the engine counts as failed."""
+    held_limit_ms: int = 4_000
+    """Silence of the agent under a voice of which nobody knows what it wants."""
     thinking_limit_ms: int = 12_000
     """Silence of the agent's own making that counts as a failure."""

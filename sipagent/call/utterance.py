@@ -56,7 +56,11 @@ class Utterance:
     text: str = ""
     is_complete: bool = False
     is_committed: bool = False
+    by: str = ""
+    """How the knowledge decided about the caller's question; empty: it was not asked."""
     stamps_ms: dict[str, int] = field(default_factory=dict)
+    filler_at_ms: int | None = None
+    """When "one moment" was heard before it."""
     queued_ms: dict[str, int] = field(default_factory=dict)
     """How long its first job waited in each lane."""
     _cancelled: threading.Event = field(default_factory=threading.Event)
@@ -127,6 +131,26 @@ class Speaker:
         else:
             self._synthesize(utterance, text, before="")
             self._complete(utterance, text)
+
+    def tell(self, utterance: Utterance, text: str) -> None:
+        """Prepare a text of some length, clause by clause, so that its beginning is there soon."""
+        if self._engines.phrases.lookup(text) is not None:
+            self.say(utterance, text)
+        else:
+            self._engines.reply_lane.submit(
+                lambda: self._tell(utterance, text),
+                priority=Priority.FIRST_CLAUSE,
+                cancelled=utterance.is_cancelled,
+                waited=utterance.waited,
+            )
+        if utterance.attempt is not None:
+            self._post(ReplyBegan(utterance.attempt))
+
+    def _tell(self, utterance: Utterance, text: str) -> None:
+        splitter, before = ClauseSplitter(), ""
+        for clause in (*splitter.push(text), *splitter.flush()):
+            before = self._clause(utterance, clause, before)
+        self._complete(utterance, text)
 
     def reply(
         self, utterance: Utterance, history: Sequence[Message], *, first: str = "", then: str = ""

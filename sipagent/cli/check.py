@@ -18,13 +18,16 @@ from sipagent.cli.check_machine import (
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
 from sipagent.cli.check_tls import tls_findings
+from sipagent.cli.check_tools import tool_findings
 from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
 from sipagent.config.schema import Config
 from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
+from sipagent.knowledge.load import knowledge_problems
 from sipagent.modelstore.store import ModelStore
+from sipagent.tools.check import load_flows
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output is not None:
         findings += [Finding("--output", text) for text in directory_problems(args.output)]
     _tell("note", [_line(config, one) for one in findings if not one.is_fatal], as_json=args.json)
-    problems = [_line(config, one) for one in findings if one.is_fatal]
+    problems = [*_flow_problems(config), *(_line(config, one) for one in findings if one.is_fatal)]
     _tell("problem", problems, as_json=args.json)
     if problems:
         return os.EX_CONFIG
@@ -74,7 +77,7 @@ def environment_problems(config: Config, *, checks_ports: bool = True) -> list[s
     :param checks_ports: False: by a server that has them open.
     """
     findings = environment_findings(config, is_thorough=False, checks_ports=checks_ports)
-    return [_line(config, one) for one in findings if one.is_fatal]
+    return [*_flow_problems(config), *(_line(config, one) for one in findings if one.is_fatal)]
 
 
 def environment_findings(
@@ -87,7 +90,9 @@ def environment_findings(
     if checks_ports:
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
+    yield from (Finding("knowledge", text) for text in knowledge_problems(config))
     yield from tls_findings(config)
+    yield from tool_findings(config, is_thorough=is_thorough)
     if is_thorough:
         yield from endpoint_findings(config)
     try:
@@ -122,6 +127,15 @@ def directory_problems(folder: Path) -> Iterator[str]:
 def bytes_below(folder: Path) -> int:
     """Size of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _flow_problems(config: Config) -> list[str]:
+    """Of the personas' flows, each with file and line."""
+    try:
+        load_flows(config)
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def _secrets(config: Config) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sipagent.config.schema import Config, TrunkConfig
 from sipagent.errors import PacketError
@@ -31,10 +31,20 @@ _CERTIFICATE_REMEDIES = (
     ("expired", "ask the peer to renew it, and look at this machine's clock"),
     ("not yet valid", "look at this machine's clock"),
     ("mismatch", "write the name that stands in the certificate as the trunk's domain"),
-    ("self-signed", "put the peer's authority into the file of trusted authorities"),
-    ("signature", "put the peer's authority into the file of trusted authorities"),
-    ("issuer", "put the peer's authority into the file of trusted authorities"),
+    ("self-signed", "put the peer's authority into listen.tls.ca_file"),
+    ("signature", "put the peer's authority into listen.tls.ca_file"),
+    ("issuer", "put the peer's authority into listen.tls.ca_file"),
 )
+_OPTIONS_REMEDIES = {
+    403: "ask the peer to let our address in",
+    408: "the peer answers for somebody behind it who does not: ask whether domain is the right host",
+    480: "the peer takes no calls now: ask whether the trunk is switched on there",
+    500: "the peer has a fault: try again, then ask it",
+    502: "the peer has a fault behind it: try again, then ask it",
+    503: "the peer takes no calls now: try again, then ask it",
+    504: "the peer answers for somebody behind it who does not: try again, then ask it",
+}
+"""As for a trunk's health; any other answer shows a living peer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,8 @@ class Peer:
     trunk: TrunkConfig
     authorities: Path | None = None
     """PEM file; None for those of the system."""
+    certificate: tuple[Path, Path] | None = None
+    """Ours and its key, for peers that ask for it."""
     timeout_s: float = 4.0
     """Silence that counts as no answer."""
 
@@ -100,16 +112,12 @@ def tell(results: list[Result], *, as_json: bool) -> int:
 
 def peer_of(config: Config, trunk: TrunkConfig) -> Peer:
     """The part of the configuration that the checks look at."""
-    register: Any = trunk.register
-    account = None
-    if register and register.password is not None:
-        account = (register.username, register.password.reveal())
-    elif (given := getattr(trunk, "credentials", None)) is not None:
-        account = (given.username, given.password.reveal())
-    bind = config.listen.udp or config.listen.tcp
-    address = register.registrar.partition(":")[2] if register else ""
-    host, _, port = address.partition(":")
-    tls = getattr(config.listen, "tls", None)
+    credentials, tls = trunk.credentials, config.listen.tls
+    bind = config.listen.binds.get(trunk.transport)
+    registrar = None
+    if trunk.register is not None:
+        host, _, port = trunk.register.registrar.partition(":")[2].partition(":")
+        registrar = (host, int(port or trunk.usual_port))
     return Peer(
         name=trunk.name,
         host=trunk.host,
@@ -117,13 +125,14 @@ def peer_of(config: Config, trunk: TrunkConfig) -> Peer:
         has_port=":" in trunk.domain,
         transport=trunk.transport,
         codecs=trunk.codecs,
-        srtp=getattr(trunk, "srtp", "off"),
-        account=account,
-        registrar=(host, int(port or trunk.port)) if register else None,
+        srtp=trunk.srtp,
+        account=(credentials.username, credentials.password.reveal()) if credentials else None,
+        registrar=registrar,
         bind="" if bind is None or bind.host == "0.0.0.0" else bind.host,
         advertised=config.rtp.public_address.address or "auto",
         trunk=trunk,
-        authorities=getattr(tls, "ca_file", None),
+        authorities=tls.ca_file if tls else None,
+        certificate=(tls.certificate_file, tls.key_file) if tls else None,
     )
 
 
@@ -210,6 +219,8 @@ def _tls(peer: Peer) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(cafile=peer.authorities)
     context.maximum_version = ssl.TLSVersion.TLSv1_2  # as the SIP library
+    if peer.certificate is not None:
+        context.load_cert_chain(*peer.certificate)
     return context
 
 
@@ -228,22 +239,15 @@ def _check_certificate(peer: Peer, probe: Probe) -> Iterator[Result]:
 def _check_options(peer: Peer, answer: Answer) -> Iterator[Result]:
     where = f"{peer.transport} {peer.host}:{peer.port}"
     text = f"{where} answers OPTIONS with {answer.status} {answer.message.reason} after {answer.rtt_ms} ms"
-    if answer.status in (403, 503):
-        remedy = (
-            "ask the peer to let our address in" if answer.status == 403 else "the peer takes no calls now"
-        )
-        yield Result(peer.name, "connection", "failed", text, remedy)
-    else:
-        yield Result(peer.name, "connection", "ok", text)
+    remedy = _OPTIONS_REMEDIES.get(answer.status, "")
+    yield Result(peer.name, "connection", "failed" if remedy else "ok", text, remedy)
 
 
 def _check_account(peer: Peer, probe: Probe) -> Iterator[Result]:
     if peer.account is None:
-        if peer.registrar is not None:
-            yield Result(
-                peer.name, "account", "failed", "there is no password",
-                "set the variable or write the file that register names",
-            )  # fmt: skip
+        if peer.registrar is not None or peer.trunk.auth is not None:
+            remedy = "set the variable or write the file that register or auth names"
+            yield Result(peer.name, "account", "failed", "there is no password", remedy)
         return
     username, password = peer.account
     if peer.registrar is None:
@@ -277,15 +281,14 @@ def _account_result(peer: Peer, username: str, answer: Answer, *, is_asked: bool
         text = f"{username} is let in" + ("" if is_asked else ", without being asked for a password")
         return Result(peer.name, "account", "ok", text)
     if answer.status in (401, 403, 407):
-        return Result(
-            peer.name, "account", "failed", f"the peer refuses {username} with this password ({said})",
-            "look at username and password; some peers refuse unknown addresses in the same way",
-        )  # fmt: skip
+        text = f"the peer refuses {username} with this password ({said})"
+        remedy = "look at username and password; some peers refuse unknown addresses in the same way"
+        return Result(peer.name, "account", "failed", text, remedy)
     if answer.status == 404:
-        return Result(
-            peer.name, "account", "failed", f"the peer has no account {username} ({said})", "ask for it"
-        )
-    return Result(peer.name, "account", "failed", f"the peer answers {said}", "ask the peer what it means")
+        text, remedy = f"the peer has no account {username} ({said})", "ask for it"
+    else:
+        text, remedy = f"the peer answers {said}", "ask the peer what it means"
+    return Result(peer.name, "account", "failed", text, remedy)
 
 
 def _check_sound(peer: Peer, answer: Answer) -> Iterator[Result]:
@@ -299,11 +302,9 @@ def _check_sound(peer: Peer, answer: Answer) -> Iterator[Result]:
     if common:
         yield Result(peer.name, "codecs", "ok", f"in common: {', '.join(common)} (the peer has {told})")
     else:
-        ours = ", ".join(peer.codecs)
-        yield Result(
-            peer.name, "codecs", "failed", f"none in common: the peer has {told}, we have {ours}",
-            "change codecs of the trunk, or have the peer enable one of ours",
-        )  # fmt: skip
+        text = f"none in common: the peer has {told}, we have {', '.join(peer.codecs)}"
+        remedy = "change codecs of the trunk, or have the peer enable one of ours"
+        yield Result(peer.name, "codecs", "failed", text, remedy)
     if _TELEPHONE_EVENT not in theirs:
         yield Result(peer.name, "codecs", "note", "no telephone-event: keys that callers press may not come")
     if is_encrypted and peer.srtp == "off":
@@ -311,11 +312,8 @@ def _check_sound(peer: Peer, answer: Answer) -> Iterator[Result]:
             peer.name, "encryption", "failed", "the peer wants SRTP, ours is off", "set srtp: mandatory"
         )
     elif not is_encrypted and peer.srtp == "mandatory":
-        text, remedy = (
-            "SRTP is mandatory here, the peer does not use it",
-            "set srtp: off, or switch it on there",
-        )
-        yield Result(peer.name, "encryption", "failed", text, remedy)
+        text = "SRTP is mandatory here, the peer does not use it"
+        yield Result(peer.name, "encryption", "failed", text, "set srtp: off, or switch it on there")
     elif is_encrypted:
         yield Result(peer.name, "encryption", "ok", "both sides use SRTP")
 

@@ -11,7 +11,7 @@ from sipagent.errors import ConfigError, SipAgentError
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_CONFIG = 0, 1, 2, 78
 _COMMANDS = (
     "serve", "status", "reload", "drain", "call", "campaign", "check", "egress", "firewall", "flow", "ledger",
-    "lab", "talk", "models", "bench",
+    "messages", "lab", "talk", "models", "bench",
 )  # fmt: skip
 """Each is a module here with ``register(subparsers)``, and imported only when it is wanted: a server shall be
 small, and who asks for its status shall not wait for the laboratory.

@@ -88,8 +88,9 @@ def _worker_lines(worker: dict[str, Any]) -> Iterator[str]:
     yield f"{line}, {worker['restarts']} restarts, {where}"
     if reason := worker.get("reason") or worker.get("why_not_ready"):
         yield f"    {reason}"
-    for trunk, state in (worker.get("trunks") or {}).items():
-        yield f"    trunk {trunk}: {state}"
+    for trunk, told in (worker.get("trunks") or {}).items():
+        registration = f"; registrar: {told['registration']}" if told["registration"] else ""
+        yield f"    trunk {trunk}: {told['state']}, {told['reason']}{registration}"
 
 
 def _time(seconds: int) -> str:

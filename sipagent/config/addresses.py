@@ -53,6 +53,10 @@ def address_problem(text: str) -> str | None:
     """What is wrong with ``host`` or ``host:port``, or None."""
     if "@" in text:
         return "user and password do not belong here"
+    if text.count(":") > 1:
+        return "IPv6 is not spoken by the SIP library; give the peer's IPv4 address, or a name that has one"
+    if text.startswith(("sip:", "sips:")):
+        return "leave out sip: (transport: tls is a key of its own)"
     host, colon, port = text.partition(":")
     if not HOST.fullmatch(host) or ".." in host:
         return "expected a host name or IPv4 address"

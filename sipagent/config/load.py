@@ -43,6 +43,11 @@ def load_config(path: Path | str, *, environ: Mapping[str, str] | None = None) -
         outbound = config.limits.outbound
         outbound = replace(outbound, count_file=base_dir / outbound.count_file)
         config = replace(config, limits=replace(config.limits, outbound=outbound))
+    config = replace(
+        config,
+        tools_dir=base_dir / config.tools_dir,
+        messages=replace(config.messages, dir=base_dir / config.messages.dir),
+    )
     campaigns = config.campaigns
     beside = {name: base_dir / getattr(campaigns, name) for name in ("dir", "state_file")}
     return replace(config, campaigns=replace(campaigns, **beside))

@@ -9,6 +9,7 @@ from typing import Literal
 
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
 from sipagent.config.keys import KeyConfig, KeypadConfig, key_problems
+from sipagent.config.tools import tool_list_problems
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 MATCH = re.compile(r"(\+?[A-Za-z0-9_.-]+\*?|\*)")
@@ -86,6 +87,15 @@ class PersonaConfig:
     """Text of ``prompt_file``, without white space around it."""
     flow: Path | None = None
     """Flow file that guides the conversation, relative to sip.yaml; without it the language model leads."""
+    knowledge: Path | None = None
+    """Folder of Markdown files that callers' questions are answered from, relative to sip.yaml."""
+    knowledge_told: Literal["quoted", "model"] = "quoted"
+    """Who words an answer that no stored question has: the program quotes the sentences that fit, or the
+    language model is shown them, which takes a better model than the small local ones."""
+    knowledge_tokens: int = 100
+    """Most that the ``model`` is shown for one question. 20..1000 tokens."""
+    unknown: str = "I'm sorry, I don't know that. I can take a message, and somebody will call you back."
+    """Said to a question that neither ``knowledge`` nor ``prompt_file`` answers."""
     voice: str = AUTO_VOICE
     """Voice model of kind tts in the catalogue, or ``hibari``; ``auto``: ``piper-en_US-joe-medium`` on four
     cores or more, else ``hibari``, which needs a tenth of the time."""
@@ -103,8 +113,14 @@ class PersonaConfig:
     """What happens when the caller says nothing."""
     variables: dict[str, str] = field(default_factory=dict)
     """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
+    memory: Literal["off", "on"] = "off"
+    """On: name, last outcome and what the tool ``remember`` notes are kept from call to call, sealed."""
+    memory_days: int = 365
+    """Days without a call after which a caller is forgotten. 1..36500."""
     transfer: dict[str, str] = field(default_factory=dict)
     """Whom a call may be handed to: names and numbers, or SIP addresses."""
+    tools: tuple[str, ...] = ()
+    """Tools that its flow, or its free conversation, may use; all others are refused."""
     connecting: str = "One moment, I'll put you through."
     """Said before a call is handed over."""
     not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"
@@ -123,6 +139,9 @@ class PersonaConfig:
         if not LANGUAGE.fullmatch(self.language):
             yield "language", f"expected a language such as en-US or ko, got {self.language!r}"
         yield from not_sayable(self, "greeting", "goodbye", "apology", "one_moment")
-        yield from not_sayable(self, "connecting", "not_connected")
+        yield from not_sayable(self, "connecting", "not_connected", "unknown")
         yield from key_problems(self.keys, self.transfer)
-        yield from out_of_range(self, max_call_s=(10, 14400))
+        yield from tool_list_problems(self.tools)
+        yield from out_of_range(
+            self, max_call_s=(10, 14400), knowledge_tokens=(20, 1000), memory_days=(1, 36500)
+        )

@@ -4,7 +4,7 @@ Sources: the carriers' public pages on addresses, codecs, secure media and calls
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Any, Literal
@@ -81,12 +81,16 @@ def preset_values(written: Mapping[str, Any]) -> dict[str, Any]:
     return PRESETS[written.get("preset", "generic")](written)
 
 
-def broken_preset_rules(preset: str, *, host: str, transport: str, srtp: str) -> Iterator[Problem]:
+def broken_preset_rules(
+    preset: str, *, host: str, transport: str, srtp: str, codecs: Sequence[str]
+) -> Iterator[Problem]:
     """Yield (field, problem) where a carrier is known to refuse what the trunk has."""
     if preset != "twilio":
         return
     if not _TWILIO_HOST.fullmatch(host):
         yield "domain", f"expected your Termination SIP URI, as in maple.pstn.twilio.com, got {host!r}"
+    if codecs and not {"PCMU", "PCMA"} & set(codecs):
+        yield "codecs", f"Twilio has PCMU and PCMA alone, got {', '.join(codecs)}"
     if (transport == "tls") != (srtp == "mandatory"):
         yield (
             "srtp",

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from sipagent.config.fields import DERIVED
+from sipagent.config.json_schema import JsonSchema
 from sipagent.config.schema import Config, TrunkConfig
 from sipagent.config.secret import SECRET_KINDS
 
@@ -38,6 +39,8 @@ def _plain(value: Any) -> Any:
     """Only what YAML knows; optional parts that are off become ``false`` or are left out."""
     if is_dataclass(value) and not hasattr(value, "parse") and not isinstance(value, type):
         return _section(value)
+    if isinstance(value, JsonSchema):
+        return value.plain
     if isinstance(value, Mapping):
         return {name: _plain(child) for name, child in value.items()}
     if isinstance(value, tuple):

@@ -7,6 +7,7 @@ from sipagent.config.keys import number_of
 from sipagent.config.network import LEAST_RTP_PORTS
 from sipagent.config.persona import NumberConfig, PersonaConfig
 from sipagent.config.schema import Config, for_worker
+from sipagent.config.tools import BUILT_IN, TRANSFER
 from sipagent.config.variables import unfilled_of
 
 MOST_TRUNKS = 7
@@ -127,9 +128,29 @@ def _prompts(config: Config) -> Iterator[Problem]:
             )
 
 
+def _tools(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        for tool in persona.tools:
+            if tool in BUILT_IN:
+                if tool == TRANSFER and not persona.transfer:
+                    yield f"personas.{name}.tools", "transfer has nobody to hand a call to; fill transfer:"
+            elif tool not in config.tools and not config.source.has(f"tools.{tool}"):
+                known = ", ".join((*config.tools, *BUILT_IN))
+                yield f"personas.{name}.tools", f"no tool {tool!r}; there are: {known}"
+
+
 def _recording(config: Config) -> Iterator[Problem]:
     if config.recording.enabled and not config.ledger.enabled:
         yield "recording.enabled", "needs ledger.enabled: recordings lie in the ledger's folder"
+
+
+def _memory(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        if persona.memory == "on" and not config.ledger.enabled:
+            yield (
+                f"personas.{name}.memory",
+                "needs ledger.enabled: notes on callers lie in the ledger's folder",
+            )
 
 
 def _callers(config: Config) -> Iterator[Problem]:
@@ -153,7 +174,9 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("listen", "rtp", "workers"), _workers),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
+    (("personas", "tools"), _tools),
     (("recording", "ledger"), _recording),
+    (("personas", "ledger"), _memory),
     (("trunks", "security", "listen"), _callers),
 )
 """What each rule looks at → the rule."""

@@ -25,6 +25,7 @@ from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
 from sipagent.config.speech import BargeInConfig, CommitConfig, SpeechConfig, SttConfig, TtsConfig, TurnConfig
 from sipagent.config.supervision import SupervisionConfig, share, shifted
+from sipagent.config.tools import HttpConfig, MessagesConfig, ToolConfig
 from sipagent.config.trunk import AuthConfig, RegisterConfig, TrunkConfig
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "ConsoleConfig",
     "EgressConfig",
     "HostPort",
+    "HttpConfig",
     "KeyConfig",
     "KeypadConfig",
     "LedgerConfig",
@@ -46,6 +48,7 @@ __all__ = [
     "ListenConfig",
     "LlmConfig",
     "LogConfig",
+    "MessagesConfig",
     "NoInputConfig",
     "NumberConfig",
     "OpenAiConfig",
@@ -63,6 +66,7 @@ __all__ = [
     "SttConfig",
     "SupervisionConfig",
     "TlsConfig",
+    "ToolConfig",
     "TrunkConfig",
     "TtsConfig",
     "TurnConfig",
@@ -190,6 +194,13 @@ class Config:
     """Health and metrics over HTTP; ``false``: none."""
     egress: EgressConfig = field(default_factory=EgressConfig)
     """The lock on what leaves this machine."""
+    tools: dict[str, ToolConfig] = field(default_factory=dict)
+    """What the program can do for callers, by name, besides the tools that it brings."""
+    tools_dir: Path = Path(".")
+    """Folder that the tools' commands run in and that their Python modules are found from, relative to
+    sip.yaml; without the key its own folder."""
+    messages: MessagesConfig = field(default_factory=MessagesConfig)
+    """What callers leave for others."""
     models_dir: Path = Path("models")
     """Folder of the models and their catalogue, relative to sip.yaml. Without the key: ``models`` beside
     sip.yaml where it has a catalogue, else the program's own."""

@@ -51,12 +51,14 @@ class TurnConfig:
     """Silence after which a reply is prepared. 60..1000 ms."""
     commit_ms: CommitConfig = field(default_factory=CommitConfig)
     """Silence after which it is spoken."""
+    longest_ms: int = 45_000
+    """Longest turn of the caller, behind which the next dip of the voice ends it. 10000..600000 ms."""
     smart_turn: bool = True
     """Judge the end of a turn by the sound too; false: by silence and words alone."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
-        yield from out_of_range(self, pause_ms=(60, 1000))
+        yield from out_of_range(self, pause_ms=(60, 1000), longest_ms=(10_000, 600_000))
         if self.pause_ms > self.commit_ms.sure:
             yield (
                 "pause_ms",

@@ -202,7 +202,9 @@ class TrunkConfig:
             yield "codecs", "is empty; give at least one of G722, PCMU, PCMA"
         if len(set(self.codecs)) != len(self.codecs):
             yield "codecs", f"names a codec twice: {', '.join(self.codecs)}"
-        yield from broken_preset_rules(self.preset, host=self.host, transport=self.transport, srtp=self.srtp)
+        yield from broken_preset_rules(
+            self.preset, host=self.host, transport=self.transport, srtp=self.srtp, codecs=self.codecs
+        )
 
     def _outbound_problems(self) -> Iterator[Problem]:
         for prefix in self.prefixes:

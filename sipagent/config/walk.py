@@ -107,11 +107,20 @@ class Walker:
             return self._one_of(hint, args, node, key)
         if is_dataclass(hint) and isinstance(hint, type) and not hasattr(hint, "parse"):
             return self.section(hint, node, key)
+        if hasattr(hint, "from_node"):
+            return self._own(hint, node, key)
         if origin is tuple:
             return tuple(self._items(args[0], node, key))
         if origin is dict:
             return self._mapping(args[1], node, key)
         return self._scalar(hint, node, key)
+
+    def _own(self, hint: Any, node: yaml.Node, key: str) -> Any:
+        """A value that reads its own node."""
+        try:
+            return hint.from_node(node)
+        except ValueError as exc:
+            raise self._unusable(key, str(exc)) from None
 
     def _one_of(self, hint: Any, args: tuple[Any, ...], node: yaml.Node, key: str) -> Any:
         kinds = [arg for arg in args if arg is not types.NoneType]

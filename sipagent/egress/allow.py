@@ -123,6 +123,9 @@ def _hosts_of(config: Config) -> Iterator[tuple[str, str, int | None]]:
                 yield registrar, f"trunk {trunk.name}: registrar", None
     if stun_host := getattr(config.rtp.public_address, "stun_host", ""):
         yield stun_host, "rtp.public_address: STUN", None
+    for name, tool in config.tools.items():
+        if tool.http is not None:
+            yield tool.http.host, f"tools.{name}: http.url", tool.http.port
     if (endpoint := config.llm.openai) is not None:
         yield endpoint.host, "llm.openai.url", endpoint.port
 

@@ -27,6 +27,8 @@ class Expected:
     """What was read back and waits for a yes."""
     takes_yes_no: bool = False
     may_answer: bool = True
+    is_free: bool = False
+    """What is no intent is the language model's to answer."""
 
     @property
     def open_slot(self) -> SlotConfig | None:
@@ -50,4 +52,5 @@ def expected_of(flow: Flow, talk: Talk) -> Expected:
         before=talk.slots[talk.confirming] if talk.confirming else None,
         takes_yes_no=bool(talk.confirming) or YES in state.on or NO in state.on,
         may_answer=state.answer and QUESTION not in state.on,
+        is_free=state.free,
     )

@@ -81,17 +81,17 @@ class _Run:
     def take(self, event: Event) -> None:
         talk = self.talk
         match event:
-            case Opened():
-                self.talk = Talk(variables=dict(self.flow.variables))
+            case Opened(variables):
+                self.talk = Talk(variables={**self.flow.variables, **variables})
                 self.enter(self.flow.start)
             case Heard() if talk.is_over:  # words over the goodbye: it is said again
                 self.say(self.state.say)
                 self.actions.append(HangUp())
             case _ if talk.is_over or not talk.state:
                 return
-            case ToolReturned(call_id, status, variables):
+            case ToolReturned(call_id, status, variables, apology):
                 if talk.is_waiting and call_id == talk.calls:
-                    self.returned(status, variables)
+                    self.returned(status, variables, apology)
             case TransferFailed():
                 if talk.is_waiting and self.state.transfer:
                     self.returned("failed", {})
@@ -119,7 +119,8 @@ class _Run:
             self.confirmed(intent, meaning.slots)
         elif intent == QUESTION and self.state.answer and QUESTION not in self.state.on:
             self.actions.append(Answer(text))
-            self.ask(is_again=True)
+            if not self.state.free:
+                self.ask(is_again=True)
         elif intent in self.state.on or intent in self.flow.everywhere:
             self.fill(meaning.slots)
             self.follow(self.state.on.get(intent) or self.flow.everywhere[intent])
@@ -214,11 +215,13 @@ class _Run:
         else:
             self.ask(is_again=True)
 
-    def returned(self, status: str, variables: Mapping[str, str]) -> None:
+    def returned(self, status: str, variables: Mapping[str, str], apology: str = "") -> None:
         known = self.flow.tools[self.state.tool].returns if self.state.tool else ()
         told = {name: text for name, text in variables.items() if name in known}
         self.talk = replace(self.talk, is_waiting=False, variables={**self.talk.variables, **told})
-        self.follow(self.state.on.get(status) or self.state.on["failed"])
+        one = self.state.on.get(status) or self.state.on["failed"]
+        self.say(apology if not one.say else "")
+        self.follow(one)
 
     def not_understood(self, reason: str) -> None:
         self.talk = replace(self.talk, failures=self.talk.failures + 1)
@@ -309,7 +312,9 @@ class _Run:
         self.actions.append(CallTool(self.talk.calls, self.state.tool, arguments, tool.safe))
 
     def outcome(self, name: str) -> None:
-        data = {slot: value.value for slot, value in self.talk.slots.items()}
+        returned = {name for tool in self.flow.tools.values() for name in tool.returns}
+        data = {name: text for name, text in self.talk.variables.items() if name in returned and text}
+        data |= {slot: value.value for slot, value in self.talk.slots.items()}
         self.actions.append(SetOutcome(name, data))
 
     # --- small things ---

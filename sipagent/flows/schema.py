@@ -70,11 +70,11 @@ class SlotConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolConfig:
-    """Entry of ``tools``: something that the program can do for the caller."""
+class FlowTool:
+    """Entry of ``tools``: a tool of the installation that the flow uses. See ``docs/tools.md``."""
 
     arguments: tuple[str, ...] = ()
-    """Slots or variables that it is given."""
+    """Slots or variables that it is given, under these names."""
     results: tuple[str, ...] = ("ok",)
     """Statuses that it may return, besides ``failed``."""
     returns: tuple[str, ...] = ()
@@ -125,6 +125,9 @@ class StateConfig:
     """Noted on entering as the call's outcome, with all slots."""
     answer: bool = True
     """Other questions are answered by the language model with the persona's prompt, then this one again."""
+    free: bool = False
+    """The language model leads: whatever is no intent of the state's own is answered by it, without the open
+    question behind it."""
     retries: int = 2
     """Answers in a row that may fail before ``on.no_match``."""
 
@@ -160,7 +163,7 @@ class Flow:
     """What callers may want."""
     slots: dict[str, SlotConfig] = field(default_factory=dict)
     """What callers may tell."""
-    tools: dict[str, ToolConfig] = field(default_factory=dict)
+    tools: dict[str, FlowTool] = field(default_factory=dict)
     """What can be done for them."""
     states: dict[str, StateConfig]
     """The conversation."""

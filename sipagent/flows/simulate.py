@@ -1,7 +1,7 @@
 """A flow in text: what the caller types, what the agent would say. For trying a flow out, and for tests."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sipagent.brain.types import Reader
@@ -13,6 +13,8 @@ from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 from sipagent.speech.types import never_cancelled
 
+RunTool = Callable[[str, Mapping[str, str]], fm.ToolReturned]
+"""(tool, arguments) → what came of it; its ``call_id`` does not matter."""
 Results = Mapping[str, Sequence[str]]
 """Tool → the statuses that it returns, one call after the other; the last one again and again."""
 
@@ -23,12 +25,14 @@ class Simulation:
 
     :param reader: the model's understanding; None: what the rules leave open is not understood.
     :param results: of the tools; without an entry a tool returns its first result.
+    :param run_tool: really runs those that have no entry.
     """
 
     flow: Flow
     now: datetime
     reader: Reader | None = None
     results: Results = field(default_factory=dict)
+    run_tool: RunTool | None = None
     talk: Talk = field(default_factory=Talk)
     called: dict[str, int] = field(default_factory=dict)
 
@@ -67,10 +71,10 @@ class Simulation:
                     case fm.Answer(text):
                         yield f"Agent: <the model answers: {text}>"
                     case fm.CallTool(call_id, name, arguments):
-                        status = self._result(name)
+                        answer = self._answer(name, arguments)
                         told = ", ".join(f"{key}={value}" for key, value in arguments.items())
-                        yield f"[tool {name}({told}) → {status}]"
-                        todo.append(fm.ToolReturned(call_id, status))
+                        yield f"[tool {name}({told}) → {answer.status}]"
+                        todo.append(replace(answer, call_id=call_id))
                     case fm.Transfer(target):
                         yield f"[transfer to {target}]"
                     case fm.SetOutcome(name, data):
@@ -78,6 +82,11 @@ class Simulation:
                         yield f"[outcome {name}{f': {told}' if told else ''}]"
                     case fm.HangUp():
                         yield "[hang up]"
+
+    def _answer(self, name: str, arguments: Mapping[str, str]) -> fm.ToolReturned:
+        if self.run_tool is None or name in self.results:
+            return fm.ToolReturned(0, self._result(name))
+        return self.run_tool(name, arguments)
 
     def _result(self, name: str) -> str:
         statuses = self.results.get(name) or self.flow.tools[name].results

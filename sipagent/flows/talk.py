@@ -24,6 +24,9 @@ class Meaning:
 class Opened:
     """The call is up; the greeting has been or is being said."""
 
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the persona and the call: they go before the flow's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -53,6 +56,8 @@ class ToolReturned:
     call_id: int
     status: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    apology: str = ""
+    """Said where the flow says nothing itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Utterance:
     """Caller's: what the agent understood."""
     v2v_ms: float | None = None
     """Agent's: since the caller's last voiced sample; None for the greeting and after an interruption."""
+    filler_ms: float | None = None
+    """Agent's: the same until the "one moment" that came before the answer, if it was said."""
     stages: tuple[Stage, ...] = ()
     """Agent's: where the time went."""
     was_interrupted: bool = False
@@ -123,8 +125,15 @@ def _turn_begun_at(onset_ms: float, turns: dict[int, dict[str, Any]]) -> int | N
 
 
 def _begun_ms(facts: dict[str, Any]) -> float:
+    """The first sound of a turn: the answer's, or the filler's before it."""
     stamp = facts.get("stamps", {}).get("first_rtp")
-    return float(facts.get("at_ms", 0.0) if stamp is None else stamp)
+    return float(facts.get("at_ms", 0.0) if stamp is None else stamp) - _after_filler_ms(facts)
+
+
+def _after_filler_ms(facts: dict[str, Any]) -> float:
+    """From the filler's first sound to the answer's; 0 where none was said."""
+    filler_ms = facts.get("filler_ms")
+    return 0.0 if filler_ms is None else float(facts["v2v_ms"]) - float(filler_ms)
 
 
 def _add_texts(
@@ -153,7 +162,9 @@ def _add_latencies(
         reply = next((u for u in agents if u.start_ms <= onset_ms < u.end_ms), None)
         if reply is None or reply.v2v_ms is not None:
             continue
-        reply.v2v_ms = line["v2v_ms"]
-        facts = turns.get(reply.turn_id) if reply.turn_id is not None else None
-        if facts is not None:
-            reply.stages = stages_of(line["end_ms"], facts.get("stamps", {}), line["onset_ms"])
+        facts = turns.get(reply.turn_id, {}) if reply.turn_id is not None else {}
+        after_ms = _after_filler_ms(facts)
+        reply.v2v_ms = None if line["v2v_ms"] is None else line["v2v_ms"] + after_ms
+        reply.filler_ms = line["v2v_ms"] if "filler_ms" in facts else None
+        if facts:
+            reply.stages = stages_of(line["end_ms"], facts.get("stamps", {}), line["onset_ms"] + after_ms)

@@ -30,6 +30,7 @@ from sipagent.sip.c_api import pin_dialog
 from sipagent.sip.dtmf import LIBRARY_INFO_TYPES, Presses, digit_of_info
 from sipagent.sip.leg_media import LegMedia
 from sipagent.sip.message import body_of, headers_of
+from sipagent.sip.own_hold import CROSSED, OwnHold
 from sipagent.sip.sdp_choice import has_none_of, with_codecs
 from sipagent.units import monotonic_ms
 
@@ -81,6 +82,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         self._presses = Presses()
         self.account = account
         self.media = LegMedia()
+        self._own_hold = OwnHold()
+        self._is_ours = library_id == pj.PJSUA_INVALID_ID
         self.port: BridgePort | None = None
         self.mailbox: Mailbox | None = None
         self.connection: int | None = None
@@ -94,7 +97,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         return f"Leg(port={self.port!r}, up={self._is_up}, hung_up={self.has_hung_up})"
 
     def tick(self, now_ms: int) -> None:
-        """See that the sound goes both ways."""
+        """See that the sound goes both ways, and that a hold of ours comes to pass."""
+        self._own_hold.tick(self, now_ms)
         problem = self.media.poll(self, now_ms) if self._is_up else None
         if problem is not None:
             host, port = self.media.remote
@@ -106,6 +110,10 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
         other._part()
         self.partner, other.partner = other, self
         self._connect_partner()
+
+    def hold(self, *, is_held: bool) -> None:
+        """Put the peer on hold, or take it back from there."""
+        self._own_hold.want(self, is_held=is_held, now_ms=monotonic_ms())
 
     def uri_of(self, target: str) -> str:
         """Where this leg's peer finds a number, or a SIP address."""
@@ -185,6 +193,8 @@ class Leg(pj.Call):  # type: ignore[misc]  # pjsua2 has no type information
             if self.connection is not None:
                 pin_dialog(int(state.tsx.pjTransaction), self.connection)
                 self.connection = None
+            if state.tsx.role == pj.PJSIP_ROLE_UAC and state.tsx.statusCode == CROSSED:
+                self._own_hold.crossed(monotonic_ms(), is_callers=self._is_ours)
             is_request = state.type == pj.PJSIP_EVENT_RX_MSG and state.tsx.role == pj.PJSIP_ROLE_UAS
             if is_request and state.tsx.state == pj.PJSIP_TSX_STATE_TRYING:
                 status = self._answer_to(state.tsx.method, state.src.rdata.wholeMsg)

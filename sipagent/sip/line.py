@@ -43,10 +43,10 @@ class SipLine:
         self._on_leg("send_digits", lambda leg: leg.send_digits(digits))
 
     def hold(self) -> None:
-        self._on_leg("hold", lambda leg: leg.setHold(pj.CallOpParam(True)))
+        self._on_leg("hold", lambda leg: leg.hold(is_held=True))
 
     def resume(self) -> None:
-        self._on_leg("resume", transfer.resume)
+        self._on_leg("resume", lambda leg: leg.hold(is_held=False))
 
     def refer(self, target: str) -> None:
         self._on_leg("refer", lambda leg: transfer.refer(leg, target))

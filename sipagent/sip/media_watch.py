@@ -129,4 +129,4 @@ def _remedy(sent_to: str, our_port: int) -> str:
         return ours
     if not any(address in network for network in _PRIVATE):
         return ours
-    return f"{ours}, and whether we can reach the private address that the peer has named"
+    return f"{ours}, and whether we can reach {sent_to}, the private address that the peer has named"

@@ -293,6 +293,9 @@ class DialledLine(SipLine):
         account = self._dialler.trunks.account(trunk.name)
         self._apply(dm.Sent(monotonic_ms()))
         self._progress("dialled", 0, "")
+        if problem := self._dialler.trunks.name_problem(trunk.name):
+            self._apply(dm.Ended(_UNREACHABLE, problem, monotonic_ms()))
+            return  # the library would look for it, too, and all calls would wait
         leg = OutgoingLeg(account, self._thread, trunk, _Attempt(self, route))
         leg.port = self._port
         self._leg = leg

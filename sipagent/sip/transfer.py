@@ -34,13 +34,6 @@ def bridge(caller: Leg, other: Leg | None) -> None:
         caller.join(other)
 
 
-def resume(leg: Leg) -> None:
-    """Take the caller back from our own hold."""
-    operation = pj.CallOpParam(True)
-    operation.opt.flag = pj.PJSUA_CALL_UNHOLD
-    leg.reinvite(operation)
-
-
 def _failed(caller: Leg, error: pj.Error | None) -> None:
     if error is not None:
         caller.count_error("refer", error)

@@ -92,7 +92,7 @@ class HealthWatch:
         self._on_up = on_up
         self._log = log
         self._probes = dict.fromkeys(self._trunks, Probe())
-        self._names = NameWatch({trunk.host for trunk in trunks if trunk.options_s})
+        self._names = NameWatch({trunk.host for trunk in trunks})
 
     def __repr__(self) -> str:
         return f"HealthWatch({', '.join(f'{name}={p.health}' for name, p in self._probes.items())})"
@@ -116,6 +116,10 @@ class HealthWatch:
     def is_down(self, name: str) -> bool:
         """True where the last OPTIONS came to nothing. Any thread."""
         return self._probes[name].health is Health.DOWN
+
+    def name_problem(self, name: str) -> str:
+        """Why a trunk's host name is not found; empty: it is, or nobody has looked yet. Any thread."""
+        return self._names.problem_of(self._trunks[name].host) or ""
 
     def tick(self, now_ms: int) -> None:
         """Ask whoever is due, give up on answers that do not come."""

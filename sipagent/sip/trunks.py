@@ -103,6 +103,10 @@ class Trunks:
         """True where the trunk's last OPTIONS came to nothing. Any thread."""
         return self._health.is_down(name)
 
+    def name_problem(self, name: str) -> str:
+        """Why a trunk's host name is not found; empty: it is, or nobody has looked yet. Any thread."""
+        return self._health.name_problem(name)
+
     def states(self) -> tuple[TrunkState, ...]:
         """Every trunk as it is now. Any thread."""
         accounts = dict(self._accounts)

@@ -120,13 +120,12 @@ class WhisperStt:
             return _NOTHING
         tries: list[_Decoded] = []
         for tail_ms in (options.tail_ms, *options.retry_tail_ms):
-            decoded = self._decode(pcm, tail_ms, cancelled)
-            if is_hallucination(decoded.text, decoded.logprob, decoded.no_speech, sound_ms):
-                return _NOTHING
-            tries.append(decoded)
-            if not is_stammer(decoded.text):
+            tries.append(self._decode(pcm, tail_ms, cancelled))
+            if not is_stammer(tries[-1].text):
                 break
         best = self._settle(tries, samples_to_ms(pcm.size))
+        if is_hallucination(best.text, best.logprob, best.no_speech, sound_ms):
+            return _NOTHING
         return Transcript(best.text, confidence=min(1.0, exp(best.logprob)))
 
     def _settle(self, tries: Sequence[_Decoded], sound_ms: int) -> _Decoded:

@@ -27,6 +27,8 @@ from sipagent.web.workers import OpenCall, Workers
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series a counter, for nobody
 DIRECTIONS = ("inbound", "outbound")
+_DIRECTION_OF = {"in": "inbound", "out": "outbound"}
+"""As the log has it."""
 _V2V_BUCKETS_S = (0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)
 _STAGE_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0)
 _WAIT_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -75,8 +77,7 @@ class ServerMetrics:
             "trunk.registered": self._trunk_changed(self._registered, 1),
             "trunk.unregistered": self._trunk_changed(self._registered, 0),
             "trunk.registration_failed": self._trunk_changed(self._registered, 0),
-            "trunk.up": self._trunk_changed(self._up, 1),
-            "trunk.down": self._trunk_changed(self._up, 0),
+            "trunk.state": self._trunk_state,
         }
 
     def __repr__(self) -> str:
@@ -174,6 +175,13 @@ class ServerMetrics:
             "sipagent_trunk_registered", "1: the registrar knows us", ["trunk", "worker"], registry=registry
         )
         self._up = Gauge("sipagent_trunk_up", "1: the peer answers", ["trunk", "worker"], registry=registry)
+        self._down = Gauge(
+            "sipagent_trunk_down_reason",
+            "1: why the peer counts as down",
+            ["trunk", "worker", "reason"],
+            registry=registry,
+        )
+        self._down_reasons: dict[tuple[str, str], str] = {}
 
     def _make_server_metrics(self, registry: CollectorRegistry, ledger_dir: Path | None) -> None:
         self._restarts = Counter(
@@ -208,10 +216,8 @@ class ServerMetrics:
     # --- calls ---
 
     def _call_started(self, origin: Origin, fields: Fields) -> None:
-        direction = fields.get("direction", DIRECTIONS[0])
-        call = OpenCall(
-            direction if direction in DIRECTIONS else DIRECTIONS[0], self._word("trunk", fields.get("trunk"))
-        )
+        direction = _DIRECTION_OF.get(fields.get("direction", ""), DIRECTIONS[0])
+        call = OpenCall(direction, self._word("trunk", fields.get("trunk")))
         self._started.labels(call.direction, call.trunk).inc()
         self.workers.began(origin.pid, str(fields["call_id"]), call)
 
@@ -265,6 +271,17 @@ class ServerMetrics:
             gauge.labels(self._word("trunk", fields.get("trunk")), origin.worker).set(value)
 
         return change
+
+    def _trunk_state(self, origin: Origin, fields: Fields) -> None:
+        trunk, is_up = self._word("trunk", fields.get("trunk")), fields.get("state") == "up"
+        self._up.labels(trunk, origin.worker).set(int(is_up))
+        before = self._down_reasons.pop((trunk, origin.worker), None)
+        if before is not None:
+            self._down.remove(trunk, origin.worker, before)
+        if not is_up:
+            reason = self._word("reason", fields.get("reason"))
+            self._down_reasons[trunk, origin.worker] = reason
+            self._down.labels(trunk, origin.worker, reason).set(1)
 
     def _ledger_failed(self, fault: str) -> Callable[[Origin, Fields], None]:
         return lambda _, __: self._ledger_errors.labels(fault).inc()

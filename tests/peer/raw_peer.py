@@ -12,6 +12,7 @@ class RawPeer:
     def __init__(self, port: int) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", port))
+        self.address: tuple[str, int] = self._socket.getsockname()
         self.source: tuple[str, int] = ("", 0)
         """Where the last datagram came from."""
 

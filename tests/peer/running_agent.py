@@ -87,6 +87,7 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
     config["console"] = {"bind": f"{LOOPBACK}:0"}
     config["models_dir"] = str(ROOT / "models")
     config["personas"]["receptionist"]["prompt_file"] = str(ROOT / "prompts" / "receptionist.md")
+    config["personas"]["receptionist"]["knowledge"] = str(ROOT / "knowledge")
     for path, value in (changes or {}).items():
         *parents, key = path.split(".")
         section = config

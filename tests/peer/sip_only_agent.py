@@ -4,8 +4,8 @@
 
 The last word is the trunks' ``options_s``, which may be shorter than the configuration allows.
 Orders come as JSON datagrams to the control port on loopback: ``{"call": {"to": …, …}}``,
-``{"states": true}``, ``{"hang_up": true}``. All that happens, the log among it, goes to standard output as
-JSON lines.
+``{"states": true}``, ``{"hold": true}``, ``{"hang_up": true}``. All that happens, the log among
+it, goes to standard output as JSON lines.
 """
 
 import json
@@ -55,6 +55,9 @@ class ToneCall:
                 self._is_over.set()
                 self._log.info("test.down", cause=cause, sip_status=status)
                 self._line.release()
+
+    def hold(self, *, is_held: bool) -> None:
+        (self._line.hold if is_held else self._line.resume)()
 
     def _talk(self) -> None:
         phase = 2 * np.pi * TONE_HZ * np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
@@ -141,6 +144,9 @@ def main(config_path: str, control_port: str, options_s: str = "0") -> None:
                 log.info("test.state", trunk=state.trunk, health=state.health.value, reason=state.reason,
                          round_trip_ms=state.round_trip_ms, registration=state.registration,
                          since_ms=state.since_ms)  # fmt: skip
+        elif "hold" in order:
+            for call in desk.calls:
+                call.hold(is_held=order["hold"])
         elif "hang_up" in order:
             for call in desk.calls:
                 call.post(EndCall("the test wants it"))

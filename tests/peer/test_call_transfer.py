@@ -156,3 +156,33 @@ def test_a_second_leg_goes_the_way_of_every_call(
     call_ended(trunks_agent, caller)
     failed = [e.facts for e in trunks_agent.drain()[start:] if e.event == "call.attempt_failed"]
     assert [(one["leg"], one["trunk"], one["status"]) for one in failed] == [("beside", "first", 503)]
+
+
+def test_a_caller_who_leaves_while_somebody_is_rung_stops_the_ringing(
+    trunks_agent: RunningAgent, desk_port: int
+) -> None:
+    start = len(trunks_agent.drain())
+    with (
+        raw_callee(desk_port, "183 Session Progress") as callee,
+        RawCaller(trunks_agent.port, host=BRIDGING_HOST) as caller,
+    ):
+        assert caller.invite().status == 200
+        assert caller.press("0").status == 200
+        trunks_agent.wait_for("call.ringing", after=start)
+        assert caller.bye().status == 200
+        callee.wait_for("CANCEL")
+        assert call_ended(trunks_agent, caller)["cause"] == "caller hung up"
+
+
+def test_a_caller_who_leaves_while_the_peer_is_asked_to_call_is_let_go(
+    trunks_agent: RunningAgent, desk_port: int
+) -> None:
+    with RawCaller(trunks_agent.port) as caller:
+        pressed_zero(trunks_agent, caller)
+        caller.accept(caller.wait_for_request("REFER", 20), status_line="202 Accepted")
+        caller.report_transfer("180 Ringing")
+        assert caller.bye().status == 200
+        assert call_ended(trunks_agent, caller)["cause"] == "caller hung up"
+    with RawCaller(trunks_agent.port) as caller:
+        assert caller.invite().status == 200, "the next one is taken"
+        assert caller.bye().status == 200

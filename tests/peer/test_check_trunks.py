@@ -1,12 +1,15 @@
 """``sipagent check --trunks`` against Kamailio: each fault is found and told with its remedy."""
 
 import json
+import re
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -20,8 +23,9 @@ from sipagent.config.schema import Config, HostPort, ListenConfig, TrunkConfig
 from sipagent.config.trunk import RegisterConfig
 from sipagent.lab.agent_process import free_udp_port
 from sipagent.lab.child import Child, Events
+from sipagent.sip.digest import authorization
 from sipagent.sip.probe import Probe, Target
-from sipagent.sip.wire_message import build_message, parse_message
+from sipagent.sip.wire_message import SipMessage, build_message, build_response, parse_message
 from tests.peer.certificates import Authority
 from tests.peer.running_agent import LOOPBACK, ROOT, write_config
 from tests.peer.sip_programs import HERE, program, wait_until_bound
@@ -177,6 +181,125 @@ def test_no_tls_where_it_should_be(carriers: Carriers) -> None:
 def test_name_without_address(carriers: Carriers) -> None:
     failed = failure(peer(carriers, "plain", host="no-such-peer.invalid"), "name")
     assert "no address for no-such-peer.invalid" in failed.text
+
+
+@contextmanager
+def name_server(host: str, port: int) -> Iterator[tuple[str, int]]:
+    """Every SIP service is at one host and port."""
+
+    def answer(question: bytes) -> bytes:
+        name = b"".join(bytes([len(part)]) + part.encode() for part in host.split(".")) + b"\0"
+        body = struct.pack("!3H", 1, 1, port) + name
+        head = question[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0)
+        return head + question[12:] + b"\xc0\x0c" + struct.pack("!2HIH", 33, 1, 60, len(body)) + body
+
+    with responder(answer) as where:
+        yield where
+
+
+@contextmanager
+def responder(answer: Callable[[bytes], bytes]) -> Iterator[tuple[str, int]]:
+    """Answers datagrams; where."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((LOOPBACK, 0))
+
+        def serve() -> None:
+            while True:
+                data, source = sock.recvfrom(65535)
+                if not data:
+                    return
+                sock.sendto(answer(data), source)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield sock.getsockname()
+        finally:
+            sock.sendto(b"", sock.getsockname())
+            thread.join()
+
+
+@contextmanager
+def sip_peer(answer: Callable[[SipMessage], tuple[str, tuple[tuple[str, str], ...]]]) -> Iterator[Peer]:
+    """A trunk to a peer with answers of its own: status line's end, and further headers."""
+
+    def respond(data: bytes) -> bytes:
+        request = parse_message(data)
+        status, extra = answer(request)
+        return build_response(request, status, to_tag="x", extra=list(extra))
+
+    with responder(respond) as (_, port):
+        trunk = TrunkConfig(name="a", domain=f"{LOOPBACK}:{port}")
+        yield peer_of(Config(listen=ListenConfig(udp=HostPort(LOOPBACK, 5060)), trunks=(trunk,)), trunk)
+
+
+@pytest.mark.parametrize(
+    ("host", "leads_to", "outcome", "words"),
+    [
+        (
+            "no-such-peer.invalid",
+            ("edge.example", 5080),
+            "failed",
+            "SRV records name edge.example:5080: write",
+        ),
+        ("localhost", ("localhost", 5099), "note", "SRV is not followed: write domain: localhost:5099"),
+        ("localhost", ("localhost", 5060), "ok", "localhost is 127.0.0.1"),
+    ],
+)
+def test_srv_records_lead_elsewhere(
+    carriers: Carriers, host: str, leads_to: tuple[str, int], outcome: str, words: str
+) -> None:
+    one = replace(peer(carriers, "plain", host=host), has_port=False, port=5060, timeout_s=0.2)
+    with name_server(*leads_to) as dns:
+        (found,) = [result for result in check_peer(one, dns) if result.check == "name"]
+    assert found.outcome == outcome
+    assert words in str(found)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_alive", "words"),
+    [
+        ("403 Forbidden", False, "let our address in"),
+        ("408 Request Timeout", False, "whether domain is the right host"),
+        ("480 Temporarily Unavailable", False, "switched on there"),
+        ("500 Server Error", False, "fault"),
+        ("503 Service Unavailable", False, "takes no calls now"),
+        ("404 Not Found", True, ""),
+        ("405 Method Not Allowed", True, ""),
+        ("481 No Call", True, ""),
+    ],
+)
+def test_what_the_peer_answers_to_options(status: str, words: str, *, is_alive: bool) -> None:
+    with sip_peer(lambda _: (status, ())) as one:
+        found = results(one)["connection"]
+        assert f"answers OPTIONS with {status}" in found.text
+        assert (found.outcome == "ok") is is_alive
+        assert words in found.remedy
+        assert bool(found.remedy) is not is_alive
+
+
+@pytest.mark.parametrize("password", ["right", "wrong"])
+def test_a_trunks_credentials_are_tried_where_it_asks_for_them(password: str) -> None:
+    challenge = 'Digest realm="maple", nonce="n", algorithm=MD5'
+
+    def answer(request: SipMessage) -> tuple[str, tuple[tuple[str, str], ...]]:
+        given = request.get("proxy-authorization")
+        if given:
+            cnonce = re.search(r'cnonce="(\w+)"', given)
+            right = authorization(
+                challenge, method="OPTIONS", uri=f"sip:{LOOPBACK}", username="maple", password="right",
+                cnonce=cnonce[1] if cnonce else "",
+            )  # fmt: skip
+            if given == right:
+                return "200 OK", ()
+        return "407 Proxy Authentication Required", (("Proxy-Authenticate", challenge),)
+
+    with sip_peer(answer) as one:
+        found = results(replace(one, account=("maple", password)))["account"]
+    if password == "right":
+        assert (found.outcome, found.text) == ("ok", "maple is let in")
+    else:
+        assert (found.outcome, found.remedy[:29]) == ("failed", "look at username and password")
 
 
 def test_peer_that_refuses_us(carriers: Carriers) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sipagent.ledger import Kind, LedgerReader
-from tests.peer.running_agent import RunningAgent, running_agent
+from tests.peer.running_agent import ROOT, RunningAgent, running_agent
 from tests.peer.supervised import (
     FAULTY,
     LONGEST_MS,
@@ -34,6 +35,9 @@ from tests.peer.supervised import (
 
 pytestmark = pytest.mark.peer
 
+GONE = {"name": "gone", "domain": "127.0.0.1:9", "allow_from": ["192.0.2.9/32"], "reply_ms": 500}
+"""A trunk whose peer does not answer."""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,7 +46,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def agent(folder: Path) -> Iterator[RunningAgent]:
-    changes = {**PATIENT, "workers": 2, "supervision.memory_mib": 2000, "supervision.drain_s": 20}
+    trunks = [*yaml.safe_load((ROOT / "sip.yaml").read_text())["trunks"], GONE]
+    changes = {
+        **PATIENT,
+        "workers": 2,
+        "supervision.memory_mib": 2000,
+        "supervision.drain_s": 20,
+        "trunks": trunks,
+    }
     os.environ["SIPAGENT_FAULT"] = str(folder / "fault")
     with running_agent(folder, changes, program=FAULTY) as started:
         wait_until(lambda: all(w["state"] == "answering" for w in status(folder)["workers"]))
@@ -175,6 +186,13 @@ def test_deaths_are_in_the_ledger(agent: RunningAgent, folder: Path) -> None:
 def told(folder: Path, kind: Kind) -> list[dict[str, Any]]:
     entries = LedgerReader(folder / "ledger", None).entries(chain="supervisor")
     return [dict(one.entry.body) for one in entries if one.entry.kind == kind]
+
+
+def test_status_tells_each_trunks_state_and_its_reason(agent: RunningAgent, folder: Path) -> None:
+    wait_until(lambda: worker(folder)["trunks"]["gone"]["state"] == "down", lambda: status(folder))
+    assert worker(folder)["trunks"]["gone"]["reason"] == "no answer within 500 ms"
+    printed = sipagent("status", "--socket", folder / "control.sock").stdout
+    assert "    trunk gone: down, no answer within 500 ms\n" in printed
 
 
 def test_the_parent_is_small_and_imports_no_engine(agent: RunningAgent, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """NAT: the address that peers are told, keep-alives, and sound that follows its sender."""
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
@@ -67,30 +68,43 @@ def test_peers_are_told_the_public_address(tmp_path: Path, way: str) -> None:
 
 
 def test_empty_lines_keep_connections_open(tmp_path: Path) -> None:
-    """Over UDP for whoever registers, over TCP twice (RFC 5626). The registrar knows another phone, too."""
+    """Over UDP for whoever registers, over TCP and TLS twice (RFC 5626). The registrar has another phone."""
     folder, ports = certified_folder(tmp_path), free_ports()
     (folder / "password").write_text("any")
-    listener = socket.create_server(("127.0.0.1", ports.bench))
-    listener.settimeout(10)
+    listener, secure = (
+        socket.create_server(("127.0.0.1", port)) for port in (ports.bench, ports.carrier_tls)
+    )
+    for server in (listener, secure):
+        server.settimeout(10)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "carrier.pem", folder / "carrier.key")
     register = {"registrar": f"sip:127.0.0.1:{ports.dead}", "username": "office", "password_file": "password"}
     trunks: list[dict[str, Any]] = [
         {"name": "udp", "domain": f"127.0.0.1:{ports.dead}", "register": register, "options_s": 0},
         {"name": "tcp", "domain": f"127.0.0.1:{ports.bench}", "transport": "tcp", "options_s": 3600},
+        {
+            "name": "tls",
+            "domain": f"localhost:{ports.carrier_tls}",
+            "transport": "tls",
+            "options_s": 3600,
+            "allow_from": ["127.0.0.1/32"],
+        },
     ]
     trunks = [{**trunk, "keep_alive_s": KEEP_ALIVE_S} for trunk in trunks]
-    with listener, RawPeer(ports.dead) as peer, dial_agent(folder, ports, trunks) as agent:
+    with listener, secure, RawPeer(ports.dead) as peer, dial_agent(folder, ports, trunks) as agent:
         request = peer.request("REGISTER")
         others = "<sip:office@192.0.2.9:5060>;expires=3000"
         peer.answer(request, "200 OK", ("Contact", f"{others}, {request.get('contact')};expires=60"))
         assert agent.wait_for("trunk.registered").facts["expires_s"] == 60, "another phone's lifetime"
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(3 * KEEP_ALIVE_S)
-            assert connection.recv(65536).startswith(b"OPTIONS ")
-            received = connection.recv(65536)
-            while not received.endswith(b"\r\n\r\n") or b"OPTIONS" in received:
-                received = connection.recv(65536)
-            assert received == b"\r\n\r\n"
+        connection, channel = listener.accept()[0], context.wrap_socket(secure.accept()[0], server_side=True)
+        with connection, channel:
+            for stream in (connection, channel):
+                stream.settimeout(3 * KEEP_ALIVE_S)
+                assert stream.recv(65536).startswith(b"OPTIONS ")
+                received = stream.recv(65536)
+                while not received.endswith(b"\r\n\r\n") or b"OPTIONS" in received:
+                    received = stream.recv(65536)
+                assert received == b"\r\n\r\n"
         datagram = peer.receive()
         while datagram.strip():
             datagram = peer.receive()

@@ -107,10 +107,22 @@ def test_without_any_sign_clauses_stay_short() -> None:
     assert len(clauses[0].split()) <= 14
 
 
+def test_behind_a_very_short_clause_half_a_sentence_is_enough() -> None:
+    assert _split("Yes, we are open on Friday from eight until two in the afternoon. Bye.") == [
+        "Yes,",
+        "we are open on Friday from eight",
+        "until two in the afternoon.",
+        "Bye.",
+    ]
+
+
 def test_later_clauses_are_sentences() -> None:
-    text = "Hi there. I looked at the calendar, and on Tuesday, in the morning, there is room. Fine?"
+    text = (
+        "Hi there and good morning. I looked at the calendar, and on Tuesday, in the morning, there is room. "
+        "Fine?"
+    )
     assert _split(text) == [
-        "Hi there.",
+        "Hi there and good morning.",
         "I looked at the calendar, and on Tuesday, in the morning, there is room.",
         "Fine?",
     ]

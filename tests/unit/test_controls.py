@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from sipagent.call.audit import CallAudit
-from sipagent.call.controls import Controls, SendDigits
+from sipagent.call.controls import Controls
 from sipagent.call.ear import Ear
 from sipagent.call.keys import KeyRules
 from sipagent.call.mouth import Mouth
@@ -24,6 +24,7 @@ from sipagent.call.ports import (
     Offer,
     ReferAnswered,
     Resumed,
+    SendDigits,
     TransferCall,
     TransferMode,
 )
@@ -44,7 +45,6 @@ PERSONA = SimpleNamespace(
     keypad=KeypadConfig(),
     max_call_s=600,
     connecting="One moment.",
-    not_connected="Nobody there.",
 )
 
 
@@ -118,6 +118,9 @@ class Call:
     def keyed(self, text: str) -> None:
         self.did.append(text)
 
+    def not_connected(self) -> None:
+        self.did.append("not_connected")
+
     def rest_began(self) -> None:
         self.did.append("rests")
 
@@ -165,14 +168,14 @@ def test_a_failed_transfer_is_told_once_the_conversation_goes_on() -> None:
     assert call.news() == []
     assert call.controls.pump(3000) is False
     assert call.controls.pump(3100) is False
-    assert call.news() == ["talks", ("Nobody there.", True)]
+    assert call.news() == ["talks", "not_connected"]
 
 
 def test_nobody_is_rung_up_who_is_not_there() -> None:
     call = Call()
     call.controls.take(TransferCall("unknown", "blind"))
     call.controls.pump(1000)
-    assert call.news() == [("Nobody there.", True)]
+    assert call.news() == ["not_connected"]
 
 
 def test_bridged_sound_is_recorded_and_both_ends_end_together() -> None:
@@ -196,7 +199,7 @@ def test_nobody_is_called_or_referred_to_who_may_not_be(mode: TransferMode, *, t
     for now_ms in (1000, 1100, 1200):
         call.controls.pump(now_ms)
     did = call.news()
-    assert ("Nobody there.", True) in did
+    assert "not_connected" in did
     assert not [one for one in did if isinstance(one, tuple) and one[0] in ("refer", "calls")]
     assert ("hold" in did) == ("resume" in did) == (mode == "attended" and takes_refer)
 

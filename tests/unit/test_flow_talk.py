@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import structlog
 
-from sipagent.call.endpointing import Asked
-from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, ToolAnswer, ToolDone, Understood
+from sipagent.call.answers import Answers
+from sipagent.call.dictation import Asked
+from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, Understood
+from sipagent.call.tool_calls import ToolCalls, ToolDone
+from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
 from sipagent.call.utterance import Utterance
-from sipagent.errors import EngineError
 from sipagent.flows.load import load_flow
 from sipagent.flows.talk import Meaning
+from sipagent.units import monotonic_ms
 
 pytestmark = pytest.mark.unit
 
@@ -21,17 +24,37 @@ BOOKING = ("I'd like to book", "next Tuesday at ten", "Sarah Miller", "555-0123"
 
 
 class Tools:
-    """Notes what it is asked to do."""
+    """Notes what it is asked to do, and does it when told to."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.fails = False
+        self.jobs: list[Callable[[], None]] = []
 
-    def run(self, name: str, arguments: Mapping[str, str]) -> ToolAnswer:
-        self.calls.append((name, dict(arguments)))
-        if self.fails:
-            raise EngineError("the calendar is down")
-        return ToolAnswer("ok")
+    def submit(self, call: ToolCall, done: Callable[[ToolAnswer], None]) -> None:
+        self.calls.append((call.tool, dict(call.arguments)))
+        answer = ToolAnswer("failed", {}, "down", "Sorry.") if self.fails else ToolAnswer("ok")
+        self.jobs.append(lambda: done(answer))
+
+    def timeout_ms(self, tool: str) -> int:
+        return 1000
+
+    def filler(self, tool: str) -> str:
+        return f"Looking into {tool}."
+
+
+class Record:
+    """Notes what would be noted."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[str, str]] = []
+        self.returned: list[tuple[str, str]] = []
+
+    def tool_called(self, tool: str, run_id: str, arguments: Mapping[str, str]) -> None:
+        self.called.append((tool, run_id))
+
+    def tool_returned(self, tool: str, run_id: str, answer: ToolAnswer) -> None:
+        self.returned.append((run_id, answer.status))
 
 
 class Call:
@@ -51,11 +74,16 @@ class Call:
             self.begin_utterance,
             lambda: self.deeds.append("end"),
             lambda name, data: self.deeds.append(name),
-            lambda target: transfers,
+            self.hand_over,
+            lambda digits: self.deeds.append(f"dtmf {digits}"),
         )
+        self.transfers = transfers
+        self.record = Record()
+        tools = ToolCalls(self.tools, CallContext("c1"), self.record, self.posted.append)
         parts = FlowParts(flow, None, self, self.tools)  # type: ignore[arg-type]  # a lane in a test's hand
         log = structlog.get_logger()
-        self.talk = FlowTalk(parts, self, deeds, self.posted.append, log)  # type: ignore[arg-type]
+        answers = Answers(self, None)  # type: ignore[arg-type]  # a speaker in a test's hand
+        self.talk = FlowTalk(parts, self, answers, deeds, tools, self.posted.append, log)  # type: ignore[arg-type]
         self.opening = self.talk.opened("Hello.")
 
     def submit(self, job: Callable[[], None], *, cancelled: Callable[[], bool], **_: object) -> None:
@@ -67,6 +95,11 @@ class Call:
 
     def reply(self, utterance: Utterance, history: Any, *, first: str = "", then: str = "") -> None:
         self.said.append(f"{first}<{history[-1].text}>{then}")
+
+    def hand_over(self, target: str, text: str) -> bool:
+        if self.transfers:
+            self.said.append(text)
+        return self.transfers
 
     def begin_utterance(self) -> Utterance:
         self.utterances += 1
@@ -87,7 +120,7 @@ class Call:
 
     def work(self) -> None:
         """Run what waits in the lane, and hand the results over."""
-        jobs, self.jobs = self.jobs, []
+        jobs, self.jobs, self.tools.jobs = [*self.jobs, *self.tools.jobs], [], []
         for job in jobs:
             job()
         posted = [one for one in self.posted if isinstance(one, Understood | ToolDone)]
@@ -193,7 +226,9 @@ def test_transfer_that_is_not_possible_is_told() -> None:
     reached = Call("receptionist", transfers=True)
     reached.turn("Operator")
     assert reached.said[-1] == "I'll put you through."
-    reached.talk.transfer_failed()
+    reached.talk.take_back()  # what was going to be said is dropped: the transfer says it
+    assert reached.talk.transfer_failed()
+    assert not reached.talk.transfer_failed(), "the flow has been told"
     assert "nobody can take the call" in reached.said[-1]
 
 
@@ -215,4 +250,53 @@ def test_patience_follows_the_open_slot() -> None:
     for texts in (BOOKING[:2], BOOKING[2:3], BOOKING[3:4]):
         call.turn(*texts)
         asked.append(call.talk.asked)
-    assert asked == [Asked.SPELLING, Asked.NUMBER, Asked.YES_NO]
+    assert asked == [Asked.SPELLING, Asked.PHONE, Asked.YES_NO]
+
+
+def test_tool_leaves_its_beginning_and_end_and_is_filled_with_its_own_words() -> None:
+    call = Call("receptionist")
+    call.turn(*BOOKING, "Yes")
+    assert call.record.called == [("book_slot", "t1")]
+    assert call.talk.filler == "Looking into book_slot."
+    call.work()
+    assert call.record.returned == [("t1", "ok")]
+    assert call.talk.filler == ""
+
+
+def test_tool_that_nobody_ends_is_given_up_and_its_late_answer_ignored() -> None:
+    call = Call("receptionist")
+    call.turn(*BOOKING, "Yes")
+    call.talk.clock(monotonic_ms() + 1500)
+    assert call.record.returned == []
+    call.talk.clock(monotonic_ms() + 2500)
+    assert call.record.returned == [("t1", "failed")]
+    assert "can't reach our calendar" in call.said[-1]
+    said = len(call.said)
+    call.work()
+    assert (len(call.said), call.record.returned) == (said, [("t1", "failed")])
+
+
+def test_answer_to_a_guess_does_not_answer_the_next_guess() -> None:
+    call = Call("receptionist", safe=True)
+    call.turn(*BOOKING)
+    call.prepare("Yes").cancel()
+    call.prepare("Yes, please")
+    call.tools.jobs = call.tools.jobs[:1]  # the first guess's alone
+    call.work()
+    assert "booked" not in call.said[-1]
+
+
+def test_call_that_ends_before_its_tool_says_so() -> None:
+    call = Call("receptionist")
+    call.turn(*BOOKING, "Yes")
+    call.talk.close()
+    assert call.record.returned == [("t1", "failed")]
+
+
+def test_failure_is_told_in_the_tools_words_where_the_flow_has_none() -> None:
+    call = Call("receptionist")
+    object.__setattr__(call.talk._flow.states["reserve"].on["failed"], "say", "")
+    call.tools.fails = True
+    call.turn(*BOOKING, "Yes")
+    call.work()
+    assert call.said[-1].startswith("Sorry. I've noted")

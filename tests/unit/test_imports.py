@@ -17,9 +17,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("media",),
     ("speech",),
     ("brain",),
-    ("flows",),
+    ("flows", "knowledge"),
     ("ledger",),
     ("call",),
+    ("tools",),
     ("campaigns",),
     ("sip",),
     ("web", "supervision", "egress"),
@@ -40,7 +41,9 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "hibari_tts": ("speech/tts_hibari.py",),
     "yaml": ("config/*", "modelstore/*", "lab/*"),
     "phonenumbers": ("flows/phones.py", "campaigns/zones.py"),
-    "sqlite3": ("campaigns/store*.py",),
+    "jsonschema": ("config/json_schema.py",),
+    "referencing": ("config/json_schema.py",),
+    "sqlite3": ("campaigns/store*.py", "knowledge/index.py"),
 }
 """Library → the files that may import it."""
 ONE_FILE = ("sounddevice",)

@@ -88,6 +88,17 @@ def test_a_reply_on_the_wire_finds_its_turn_its_words_and_its_stages() -> None:
     assert shares == {"pause": 200, "STT": 150, "LLM": 150, "clause": 0, "TTS": 100, "commit": 0, "wire": 12}
 
 
+def test_the_answer_behind_a_filler_is_counted_and_the_filler_apart() -> None:
+    facts = {"turn_id": 1, "at_ms": 5612, "stamps": {**STAMPS, "first_rtp": 5610.0}}
+    conversation = join(
+        measured([line(2000, 3000, 3612, "Open?")], [(1100, 1900), (3612, 4400), (5612, 6000)]),
+        [ChildEvent("agent", "turn.answered", {**facts, "v2v_ms": 2620, "filler_ms": 620})],
+    )
+    reply = conversation.utterances[-1]
+    assert (reply.turn_id, reply.v2v_ms, reply.filler_ms) == (1, 2612, 612)
+    assert sum(stage.duration_ms for stage in reply.stages) == 2612
+
+
 def test_without_the_agents_log_the_wire_still_tells_the_turns() -> None:
     spans = [(1100, 1900), (3612, 4000), (4400, 5000), (6500, 7000)]
     lines = [line(2000, 3000, 3612, "a"), line(5500, 6000, 6500, "b")]

@@ -59,7 +59,7 @@ def test_one_way_audio_is_named_once() -> None:
     assert SILENT_MS == 4000
     (problem,) = watch([0] * 20)
     assert problem.startswith("sending, but receiving nothing for 4 s: check that UDP port 20000")
-    assert "private address" in problem
+    assert "whether we can reach 10.0.0.4, the private address" in problem
     assert "private" not in watch([0] * 20, sent_to="198.51.100.7")[0]
 
 

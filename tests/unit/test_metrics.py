@@ -81,8 +81,7 @@ def test_events_that_are_looked_at_are_events_that_the_program_logs() -> None:
     sources = "".join(
         path.read_text() for path in (ROOT / "sipagent").rglob("*.py") if path.name != "events.py"
     )
-    of_other_parts = {"trunk.up", "trunk.down"}
-    assert [event for event in FIELDS if f'"{event}"' not in sources and event not in of_other_parts] == []
+    assert [event for event in FIELDS if f'"{event}"' not in sources] == []
 
 
 def test_a_call_from_its_start_to_its_end(told: Told) -> None:
@@ -112,7 +111,7 @@ def test_a_call_from_its_start_to_its_end(told: Told) -> None:
 
 
 def test_ways_to_end(told: Told) -> None:
-    told.tell("call.started", call_id="a", trunk="t", direction="outbound")
+    told.tell("call.started", call_id="a", trunk="t", direction="out")
     told.tell("call.ended", call_id="a", cause="not connected: 486")
     told.tell("call.started", call_id="b", trunk="t")
     told.tell("call.ended", call_id="b", cause="failed")
@@ -175,8 +174,20 @@ def test_trunks_and_the_ledger(told: Told) -> None:
     for event, value in (("trunk.registered", 1), ("trunk.registration_failed", 0), ("trunk.registered", 1)):
         told.tell(event, trunk="office")
         assert told.value("sipagent_trunk_registered", trunk="office", worker="1") == value
-    told.tell("trunk.down", trunk="office")
-    assert told.value("sipagent_trunk_up", trunk="office", worker="1") == 0
+    at = {"trunk": "office", "worker": "1"}
+    for state, reason, value in (
+        ("up", "answers", 1),
+        ("down", "no answer within 4000 ms", 0),
+        ("down", "answers 503 No Room", 0),
+    ):
+        told.tell("trunk.state", trunk="office", state=state, reason=reason)
+        assert told.value("sipagent_trunk_up", **at) == value
+        if state == "down":
+            assert told.value("sipagent_trunk_down_reason", reason=reason, **at) == 1
+    reasons = told.metrics.text().decode().count("sipagent_trunk_down_reason{")
+    assert reasons == 1, "the reason in force, and no other"
+    told.tell("trunk.state", trunk="office", state="up", reason="answers")
+    assert "sipagent_trunk_down_reason{" not in told.metrics.text().decode()
     told.tell("ledger.missed")
     assert told.value("sipagent_ledger_errors_total", fault="missed") == 1
     told.tell("egress.refused", attempts=3)

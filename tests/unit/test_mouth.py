@@ -25,15 +25,17 @@ class Bench:
         self.mouth = Mouth(self.rings)
         self.played: list[Pcm16] = []
         self.began = 0
+        self.answered = 0
         self.ended = 0
 
     def tick(self, frames: int) -> Pcm16:
         done = []
         for _ in range(frames):
             done.append(self.rings.to_line.read_frame(FRAME_SAMPLES))
-            began, ended = self.mouth.pump()
-            self.began += began is not None
-            self.ended += ended is not None
+            pumped = self.mouth.pump()
+            self.began += pumped.began_ms is not None
+            self.answered += pumped.answered_ms is not None
+            self.ended += pumped.ended_ms is not None
         self.played += done
         return np.concatenate(done)
 
@@ -51,6 +53,21 @@ def test_plays_all_once_and_says_when() -> None:
     assert (bench.began, bench.ended) == (1, 1)
     assert bench.mouth.heard_text() == "one two three four five"
     assert bench.rings.to_line.underruns == 0
+
+
+def test_filler_is_not_the_answer() -> None:
+    bench = Bench()
+    bench.mouth.begin()
+    bench.mouth.add(words(1), "one moment", is_filler=True)
+    bench.tick(60)
+    assert (bench.began, bench.answered, bench.mouth.is_dry) == (1, 0, True)
+    bench.mouth.add(words(1), "yes")
+    assert not bench.mouth.is_dry
+    bench.tick(2)
+    assert (bench.began, bench.answered) == (1, 1)
+    bench.mouth.finish()
+    bench.tick(60)
+    assert (bench.answered, bench.ended, bench.mouth.is_dry) == (1, 1, False)
 
 
 def test_starved_utterance_goes_on_where_it_stopped_and_counts_underruns() -> None:

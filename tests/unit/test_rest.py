@@ -7,7 +7,7 @@ import pytest
 
 from sipagent.call.ear import Ear
 from sipagent.call.mouth import Mouth
-from sipagent.call.rest import Rest, delayed
+from sipagent.call.rest import Rest
 from sipagent.call.turn import Agent, Caller, Turn, step
 from sipagent.call.turn_events import Tick
 from sipagent.call.turn_rules import TurnRules
@@ -55,10 +55,10 @@ def test_speech_that_waited_already_waits_on() -> None:
 def test_the_turn_machine_does_not_see_the_time_pass() -> None:
     rules = TurnRules(no_input_after_ms=8000)
     turn = Turn(Caller.SILENT, Agent.IDLE, idle_since_ms=1000, last_voice_ms=500)
-    assert step(delayed(turn, 60_000), Tick(61_000 + 7999), rules)[1] == ()
-    assert step(delayed(turn, 60_000), Tick(61_000 + 8000), rules)[1] != ()
-    assert delayed(turn, 0) == turn
-    moved = delayed(Turn(), 5)
+    assert step(turn.delayed(60_000), Tick(61_000 + 7999), rules)[1] == ()
+    assert step(turn.delayed(60_000), Tick(61_000 + 8000), rules)[1] != ()
+    assert turn.delayed(0) == turn
+    moved = Turn().delayed(5)
     times = [
         one.name for one in fields(Turn) if one.name.endswith("_since_ms") or one.name == "last_voice_ms"
     ]

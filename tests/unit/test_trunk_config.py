@@ -70,6 +70,9 @@ def test_twilio_refuses_half_a_secure_trunk_and_another_host(write: Write) -> No
     assert "all or nothing" in only_problem_of(write(line % "srtp: mandatory"))
     problem = only_problem_of(write("trunks: [{name: a, preset: twilio, domain: sip.twilio.com}]\n"))
     assert "expected your Termination SIP URI" in problem
+    assert "codecs: Twilio has PCMU and PCMA alone, got G722" in only_problem_of(
+        write(line % "codecs: [G722]")
+    )
 
 
 def test_vonage_knows_its_addresses_and_numbers(write: Write) -> None:

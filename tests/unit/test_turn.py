@@ -4,8 +4,8 @@ import pytest
 
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.dictation import Asked
 from sipagent.call.endpointing import (
-    Asked,
     CommitDelays,
     EndScores,
     Patience,
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.unit
 
 DELAYS = CommitDelays(300, 700, 1600)
 STORY_MS = 1280
+MIDDLE_MS = 880
 RULES = TurnRules(
     pause_ms=180,
     delays=DELAYS,
@@ -199,17 +200,17 @@ def test_short_interruption_with_words_is_answered() -> None:
 def test_noise_over_the_agent_holds_it_once_and_is_watched_for_words() -> None:
     script = Script().agent_speaks()
     script(ev.VoiceStarted(5000), ev.Tick(5160), ev.Tick(5700))
-    assert script(ev.TextHeard(script.turn.attempt, "", 5800)) == [ev.ResumeSpeech()]
-    assert script(ev.Tick(5810), ev.Tick(6490)) == []
-    assert script(ev.Tick(6500)) == [ev.Judge(script.turn.attempt)]
-    assert script(ev.TextHeard(script.turn.attempt, "please stop", 6650)) == [ev.DropSpeech()]
+    assert script(ev.TextHeard(script.turn.attempt, "", 5800)) == [ev.ForgetSound(1500), ev.ResumeSpeech()]
+    assert script(ev.Tick(5810), ev.Tick(7199)) == []
+    assert script(ev.Tick(7200)) == [ev.Judge(script.turn.attempt)]
+    assert script(ev.TextHeard(script.turn.attempt, "please stop", 7350)) == [ev.DropSpeech()]
 
 
 def test_verdict_that_comes_after_the_last_word_changes_nothing() -> None:
     script = Script().agent_speaks()
     script(ev.VoiceStarted(5000), ev.Tick(5160), ev.Tick(5700))
-    script(ev.TextHeard(script.turn.attempt, "", 5800), ev.Tick(6500), ev.SpeechEnded(6600))
-    assert script(ev.TextHeard(script.turn.attempt, "", 6650)) == []
+    script(ev.TextHeard(script.turn.attempt, "", 5800), ev.Tick(7200), ev.SpeechEnded(7300))
+    assert script(ev.TextHeard(script.turn.attempt, "", 7350)) == []
     assert script.turn.agent is tm.Agent.IDLE
 
 
@@ -391,13 +392,25 @@ BACKCHANNELS = frozenset({"mm-hm", "okay", "got it"})
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Mm-hm, okay", "Okay. Okay. Okay.", "Got it! Got it!", "mm", "Hm Hm", "Uh-uh", "Uh-huh.", "Oh. Oh."],
+    [
+        "",
+        "Mm-hm, okay",
+        "Okay. Okay. Okay.",
+        "Got it! Got it!",
+        "mm",
+        "Hm Hm",
+        "Uh-uh",
+        "Uh-huh.",
+        "Oh. Oh.",
+        "Aha",
+        "MHM",
+    ],
 )
 def test_backchannels(text: str) -> None:
     assert is_backchannel(text, BACKCHANNELS)
 
 
-@pytest.mark.parametrize("text", ["okay but wait", "got", "it", "no", "him", "Tuesday"])
+@pytest.mark.parametrize("text", ["okay but wait", "got", "it", "no", "him", "Tuesday", "man", "ham"])
 def test_no_backchannels(text: str) -> None:
     assert not is_backchannel(text, BACKCHANNELS)
 
@@ -411,6 +424,14 @@ def test_no_backchannels(text: str) -> None:
         ("Are you a robot?", 0.4, 700, True),
         ("Monday.", 0.72, 500, True),
         ("Wait.", 0.41, 352, True),
+        ("Sunday. Sunday.", 0.32, 544, True),
+        ("Insurance.", 0.41, 704, True),
+        ("Insurance.", 0.41, 250, False),
+        ("Louder", 0.45, 512, True),
+        ("Amen.", 0.38, 480, False),
+        ("It has.", 0.55, 480, False),
+        ("M-H-M", 0.55, 1300, False),
+        ("Aha.", 0.52, 512, False),
         ("okay", 0.9, 2000, False),
     ],
 )
@@ -475,9 +496,9 @@ def test_reply_that_fails_behind_the_filler_costs_an_apology() -> None:
         (Asked.ANYTHING, "No, thank you.", 0.02, 400),
         (Asked.ANYTHING, "My number is 555", 0.99, 1600),
         (Asked.ANYTHING, "My number is five five five", 0.99, 1600),
-        (Asked.ANYTHING, "My number is 555-0123.", 0.99, 300),
-        (Asked.NUMBER, "five five five, zero one", 0.99, 1600),
-        (Asked.NUMBER, "five five five, zero one two three", 0.99, 300),
+        (Asked.ANYTHING, "My number is 555-0123.", 0.99, 700),
+        (Asked.PHONE, "five five five, zero one", 0.99, 1600),
+        (Asked.NUMBER, "five five five, zero one two three", 0.99, STORY_MS),
         (Asked.SPELLING, "It's Smyth, S M Y", 0.99, 1600),
         (Asked.SPELLING, "My name is Sarah Miller.", 0.99, 300),
         (Asked.NOTHING, "Thank you so much.", 0.99, 300),
@@ -494,12 +515,18 @@ def test_patience_by_words_and_question(asked: Asked, text: str, score: float, d
         (Asked.SOMETHING, "Is it okay if I?", 0.95, 0.0001, STORY_MS),
         (Asked.SOMETHING, "I have a toothache end.", 0.9, 0.05, STORY_MS),
         (Asked.NOTHING, "I was there last week.", 0.99, 0.18, STORY_MS),
-        (Asked.NOTHING, "I was there last week.", 0.99, 0.44, 300),
+        (Asked.NOTHING, "I was there last week.", 0.99, 0.44, MIDDLE_MS),
+        (Asked.NOTHING, "I was there last week.", 0.99, 0.55, 300),
+        (Asked.ANYTHING, "I'm calling about my invoice.", 0.98, 0.33, MIDDLE_MS),
+        (Asked.ANYTHING, "I'd like to speak to somebody.", 0.97, 0.11, STORY_MS),
+        (Asked.ANYTHING, "I'm calling about my invoice from last month.", 0.97, 0.59, 300),
+        (Asked.ANYTHING, "Can I bring my dog?", 0.9, 0.1, 700),
+        (Asked.ANYTHING, "Can I bring my dog if he is on a leash?", 0.1, 0.83, 400),
         (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.65, 300),
         (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.4, 700),
         (Asked.SOMETHING, "Friday.", 0.9, 0.009, 300),
         (Asked.SOMETHING, "Tuesday, please.", 0.2, 0.02, 700),
-        (Asked.ANYTHING, "Can you repeat that?", 0.9, 0.1, 400),
+        (Asked.ANYTHING, "Can you repeat that?", 0.9, 0.25, 400),
     ],
 )
 def test_patience_where_the_language_model_has_judged(
@@ -535,7 +562,7 @@ def test_caller_who_pauses_long_is_given_longer() -> None:
     assert commit_delay_ms(question, EndScores(0.9), DELAYS, patience) == 500
     for _ in range(20):
         patience = patience.paused(5000, "Hello there.")
-    assert commit_delay_ms(question, EndScores(0.9), DELAYS, patience) == 700
+    assert commit_delay_ms(question, EndScores(0.9), DELAYS, patience) == MIDDLE_MS
 
 
 def test_pause_that_the_words_explain_tells_nothing_of_the_tempo() -> None:
@@ -560,7 +587,9 @@ def test_machine_learns_the_tempo_from_pauses_within_a_turn() -> None:
         ("Maple Street Dental, how can I help?", Asked.ANYTHING),
         ("We close at five. Is there anything else?", Asked.ANYTHING),
         ("Would Tuesday suit you?", Asked.YES_NO),
-        ("What's the best number to reach you?", Asked.NUMBER),
+        ("What's the best number to reach you?", Asked.PHONE),
+        ("What is your reference number?", Asked.NUMBER),
+        ("Could I have the number on your card?", Asked.CARD),
         ("Could you spell that?", Asked.SPELLING),
         ("Sure. Which day?", Asked.SOMETHING),
         ("We are open on Friday.", Asked.NOTHING),

@@ -1,0 +1,1 @@
+"""What the program does for callers besides talking: the tools it brings and the operator's own."""
