@@ -53,7 +53,7 @@ def run(name: str, fds: list[int]) -> int:
         time.sleep(float(delay.read_text()) if delay.exists() else 0)
         return load_model(*args)
 
-    app._load_llm = load_late
+    app._load_llm = load_late  # type: ignore[assignment]  # it slows the tests' model down
     SipUserAgent.start = start_and_remember  # type: ignore[assignment,method-assign]  # this is what makes it faulty
     Session._pump = pump_or_hang  # type: ignore[assignment,method-assign]  # the same
 

@@ -29,7 +29,7 @@ longer than this."""
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAgent]:
     receptionist = {
         "prompt_file": str(ROOT / "prompts" / "receptionist.md"),
-        "flow": str(ROOT / "flows" / "receptionist.yaml"),
+        "flow": str(ROOT / "flows" / "survey.yaml"),
         "greeting": "Maple Street Dental.",
         "voice": "auto",
         "language": "en-US",
