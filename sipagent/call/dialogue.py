@@ -46,6 +46,7 @@ class Dialogue:
     ) -> None:
         self._ear, self._mouth, self._parts = ear, mouth, parts
         self._record, self._tape, self._post, self._log = record, tape, post, log
+        self._tools = tools
         self.hang_up = hang_up
         """End the call."""
         self._turn = tm.Turn()
@@ -119,6 +120,8 @@ class Dialogue:
     def take(self, event: object) -> None:
         """What a lane has found out or prepared."""
         match event:
+            case ToolDone() if self._turn.is_closing:
+                self._tools.take(event)  # noted; nothing is said over the goodbye
             case Understood() | ToolDone() if self._flow is not None and not self._turn.is_closing:
                 self._flow.take(event)
             case _ if isinstance(event, SoundEvent):

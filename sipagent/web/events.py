@@ -34,6 +34,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "turn.heard": (),
     "turn.answered": ("v2v_ms", "stamps", "queued_ms"),
     "turn.spoken": ("interrupted",),
+    "tool.returned": ("tool", "status", "took_ms"),
     "trunk.registered": ("trunk",),
     "trunk.unregistered": ("trunk",),
     "trunk.registration_failed": ("trunk",),

@@ -72,6 +72,7 @@ class ServerMetrics:
             "turn.heard": lambda _, __: self._turns_heard.inc(),
             "turn.answered": self._turn_answered,
             "turn.spoken": self._turn_spoken,
+            "tool.returned": self._tool_returned,
             "egress.refused": lambda _, fields: self._egress_refused.inc(fields["attempts"]),
             **{f"ledger.{fault}": self._ledger_failed(fault) for fault in _LEDGER_FAULTS},
             "trunk.registered": self._trunk_changed(self._registered, 1),
@@ -151,6 +152,13 @@ class ServerMetrics:
             ["lane"],
             buckets=_WAIT_BUCKETS_S,
             registry=registry,
+        )
+
+        self._tools = Counter(
+            "sipagent_tools", "Tools that came to an end", ["tool", "status"], registry=registry
+        )
+        self._tool_time = Histogram(
+            "sipagent_tool_seconds", "How long they took", ["tool"], registry=registry
         )
 
     def _make_line_metrics(self, registry: CollectorRegistry) -> None:
@@ -263,6 +271,11 @@ class ServerMetrics:
         self._turns_spoken.inc()
         if fields.get("interrupted"):
             self._barge_ins.inc()
+
+    def _tool_returned(self, _: Origin, fields: Fields) -> None:
+        tool, status = self._word("tool", fields.get("tool")), self._word("tool status", fields.get("status"))
+        self._tools.labels(tool, status).inc()
+        self._tool_time.labels(tool).observe(fields.get("took_ms", 0) / 1000)
 
     # --- the rest ---
 
