@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from sipagent.brain.failover import FailoverModel
 from sipagent.brain.types import Conversation, EndScored, LanguageModel, Message, Reader, SamplingLimits
 from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.speech.types import Cancelled
@@ -61,14 +62,15 @@ class LateModel:
             raise self._error
         return self._model
 
-    def open_conversation(self, system_prompt: str) -> Conversation:
+    def open_conversation(self, system_prompt: str, *, is_local: bool = False) -> Conversation:
         """A place for a new call, at once.
 
+        :param is_local: in this process, also where an endpoint makes the replies of others.
         :raises CapacityError: every sequence is in use.
         """
         if self._model is not None:
-            return self._model.open_conversation(system_prompt)
-        return LateConversation(self, system_prompt)
+            return _part_of(self._model, is_local=is_local).open_conversation(system_prompt)
+        return LateConversation(self, system_prompt, is_local=is_local)
 
     def open_reader(self, primer: str) -> Reader:
         """A place for understanding, at once.
@@ -161,8 +163,10 @@ class _LatePlace(Generic[P]):
 class LateConversation(_LatePlace[Conversation]):
     """A ``Conversation``."""
 
-    def __init__(self, model: LateModel, system_prompt: str) -> None:
-        super().__init__(model, lambda loaded: loaded.open_conversation(system_prompt))
+    def __init__(self, model: LateModel, system_prompt: str, *, is_local: bool = False) -> None:
+        super().__init__(
+            model, lambda loaded: _part_of(loaded, is_local=is_local).open_conversation(system_prompt)
+        )
 
     def read_ahead(self, history: Sequence[Message], caller_text: str) -> None:
         """As ``Conversation.read_ahead``; nothing while there is no model."""
@@ -211,3 +215,7 @@ class LateReader(_LatePlace[Reader]):
         return real.read(
             text, grammar, cancelled, choices=choices, max_tokens=max_tokens, deadline_ms=deadline_ms
         )
+
+
+def _part_of(model: LanguageModel, *, is_local: bool) -> LanguageModel:
+    return model.local if is_local and isinstance(model, FailoverModel) else model
