@@ -18,6 +18,7 @@ from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
 from sipagent.call.answers import KnowledgeParts
 from sipagent.call.audit import Book
+from sipagent.call.claim_rules import claim_rules
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
@@ -28,6 +29,7 @@ from sipagent.call.memory import CallMemory, Remembrance
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Offer, SecondLegs
+from sipagent.call.recorded import keep_greetings
 from sipagent.call.tape import plan_for
 from sipagent.call.tool_port import Memory
 from sipagent.call.trunks import TrunkState
@@ -190,6 +192,7 @@ def load_voice(
         if missing:
             tts.warm()
             phrases.preload(missing)
+        keep_greetings(phrases, config, voice, lambda persona: flow_for(flows, persona))
         return SpeakingEngines(phrases, lanes["reply"], lanes["tts"])
 
     return timed(log, voice, load)
@@ -251,19 +254,17 @@ def session_parts(
     :raises CapacityError: the language model has no place left.
     """
     variables = {**persona.variables, **offer.identity.variables(), **(memory.variables if memory else {})}
+    prompt = filled(persona.prompt, variables)
     return SessionParts(
         persona=persona,
         rules=turn_rules(config, persona),
         hearing=engines.hearing,
         speaking=engines.speaking[persona.voice],
-        conversation=engines.llm.open_conversation(filled(persona.prompt, variables)),
+        conversation=engines.llm.open_conversation(prompt, is_local=persona.llm.engine == "llama.cpp"),
         stream=engines.stt.open_stream(),
-        limits=SamplingLimits(
-            max_tokens=config.llm.max_reply_tokens,
-            temperature=config.llm.temperature,
-            deadline_ms=config.llm.deadline_ms,
-        ),
+        limits=sampling_limits(config, persona),
         tape=plan_for(config.recording, persona),
+        claims=claim_rules(persona, prompt, flow_for(engines.flows, persona)),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
         flow=_flow_parts(engines, persona, variables),
@@ -296,6 +297,16 @@ def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
     return free_flow(tools=persona.tools, targets=persona.transfer, goodbye=persona.goodbye)
 
 
+def sampling_limits(config: Config, persona: PersonaConfig) -> SamplingLimits:
+    """Of a persona's replies: its own, else those of the section ``llm``."""
+    own, usual = persona.llm, config.llm
+    return SamplingLimits(
+        max_tokens=usual.max_reply_tokens if own.max_reply_tokens is None else own.max_reply_tokens,
+        temperature=usual.temperature if own.temperature is None else own.temperature,
+        deadline_ms=usual.deadline_ms,
+    )
+
+
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
     """The turn machine's rules for a persona."""
     turn, barge_in = config.speech.turn, config.speech.barge_in
@@ -311,6 +322,8 @@ def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
         backchannels=backchannels,
         no_input_after_ms=persona.no_input.after_ms,
         no_input_prompts=len(persona.no_input.prompts),
+        max_failures=persona.lost.after,
+        hands_over=bool(persona.lost.transfer),
         thinking_limit_ms=max(config.llm.deadline_ms, *tool_ms, 0) + 4000,
     )
 
@@ -366,6 +379,7 @@ class Switchboard:
                 engines.speaking[voice] = load_voice(config, voice, engines.lanes, engines.flows, self._log)
             else:
                 known.phrases.preload(stock_phrases(config, voice, engines.flows))
+                keep_greetings(known.phrases, config, voice, lambda persona: flow_for(flows, persona))
         self._config = config
         self._memory.use(config.personas)
         self.desk.use(config)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from sipagent.brain.failover import FailoverModel
 from sipagent.brain.types import Conversation, EndScored, LanguageModel, Message, Reader, SamplingLimits
 from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.speech.types import Cancelled
@@ -53,14 +54,15 @@ class LateModel:
             raise self._error
         return self._model
 
-    def open_conversation(self, system_prompt: str) -> Conversation:
+    def open_conversation(self, system_prompt: str, *, is_local: bool = False) -> Conversation:
         """A place for a new call, at once.
 
+        :param is_local: in this process, also where an endpoint makes the replies of others.
         :raises CapacityError: every sequence is in use.
         """
         if self._model is not None:
-            return self._model.open_conversation(system_prompt)
-        return LateConversation(self, system_prompt)
+            return _part_of(self._model, is_local=is_local).open_conversation(system_prompt)
+        return LateConversation(self, system_prompt, is_local=is_local)
 
     def open_reader(self, primer: str) -> Reader:
         """A place for understanding, once the model is there."""
@@ -98,7 +100,8 @@ class LateModel:
 class LateConversation:
     """A call's place in a model that was not there when the call came."""
 
-    def __init__(self, model: LateModel, system_prompt: str) -> None:
+    def __init__(self, model: LateModel, system_prompt: str, *, is_local: bool = False) -> None:
+        self._is_local = is_local
         self._model = model
         self._system_prompt = system_prompt
         self._real: Conversation | None = None
@@ -156,5 +159,10 @@ class LateConversation:
                 raise JobCancelled("llm: the conversation is closed")
             if self._real is None:
                 assert self._model.loaded is not None
-                self._real = self._model.loaded.open_conversation(self._system_prompt)
+                model = _part_of(self._model.loaded, is_local=self._is_local)
+                self._real = model.open_conversation(self._system_prompt)
             return self._real
+
+
+def _part_of(model: LanguageModel, *, is_local: bool) -> LanguageModel:
+    return model.local if is_local and isinstance(model, FailoverModel) else model

@@ -15,6 +15,7 @@ from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
 from sipagent.call.answers import Answers
+from sipagent.call.conduct import Answer, Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
@@ -25,7 +26,7 @@ from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
 from sipagent.call.tape import CallTape
 from sipagent.call.tool_calls import ToolCalls, ToolDone
-from sipagent.call.utterance import Speaker, Utterance
+from sipagent.call.utterance import ClaimReplaced, Speaker, Utterance
 from sipagent.units import Pcm16, monotonic_ms
 
 
@@ -52,7 +53,8 @@ class Dialogue:
         self._turn = tm.Turn()
         self._history: list[Message] = []
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
-        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
+        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
+        self._conduct = Conduct(parts.persona, record.conduct)
         self._answers = Answers(self._speaker, parts.knowledge)
         deeds = Deeds(
             self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
@@ -136,6 +138,8 @@ class Dialogue:
             case ev.EndScored():
                 self._delivery.stamp("eot_score")
                 self._step(event)
+            case ClaimReplaced(utterance_id, claim, text) if self._delivery.is_current(utterance_id):
+                self._record.claim_replaced(claim, text)
             case ev.WordsScored() | ev.ReplyBegan() | ev.AttemptFailed():
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
@@ -165,6 +169,8 @@ class Dialogue:
 
     def _speech_ended(self, at_ms: int) -> None:
         text = self._delivery.ended(at_ms)
+        if target := self._conduct.said():
+            self._hand_over(target, "")
         asked = self._flow.asked if self._flow is not None else None
         self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
         if self._tape.agent_ended(text, at_ms):
@@ -216,6 +222,9 @@ class Dialogue:
             case ev.Judge(attempt):
                 judged = self._new_utterance(attempt)
                 self._ear.transcribe(attempt, judged.is_cancelled, judged.waited, is_final=False)
+            case ev.HandOver():
+                lost = self._parts.persona.lost
+                self._hand_over(lost.transfer, lost.say)
             case ev.HangUp():
                 self.hang_up()
 
@@ -238,6 +247,9 @@ class Dialogue:
         assert utterance is not None
         assert utterance.attempt is not None
         utterance.caller_text = text
+        if not self._tape.is_asking and (fixed := self._conduct.prepare(utterance, text)):
+            self._prepare_fixed(utterance, fixed)
+            return
         if self._flow is not None and not self._tape.is_asking:
             self._flow.prepare(utterance, self._history, text)
             return
@@ -252,6 +264,14 @@ class Dialogue:
             return
         self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
 
+    def _prepare_fixed(self, utterance: Utterance, fixed: Answer) -> None:
+        """What the program answers itself, and a flow's open question once more."""
+        assert utterance.attempt is not None
+        question = self._flow.question if self._flow is not None and not fixed.is_last else ""
+        self._speaker.say(utterance, f"{fixed.text} {question}".strip())
+        attempt = utterance.attempt
+        self._step(ev.ReplyEndsCall(attempt) if fixed.ends_call else ev.ReplyBegan(attempt))
+
     def _drop_prepared(self) -> None:
         if self._delivery.drop_prepared() and self._flow is not None:
             self._flow.take_back()
@@ -263,6 +283,7 @@ class Dialogue:
         self._record.heard(text, self._caller_since_ms, prepared.stamps_ms["speech_end"])
         self._tape.said(text, monotonic_ms())
         utterance = self._delivery.commit()
+        self._conduct.commit(utterance)
         if self._flow is not None:
             self._flow.commit(utterance)
 

@@ -30,7 +30,7 @@ from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.machine import step as step_flow
-from sipagent.flows.schema import QUESTION, Flow
+from sipagent.flows.schema import QUESTION, REPEAT, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 
@@ -142,6 +142,12 @@ class FlowTalk:
         if not self._talk.state:
             return None
         return asked_of(expected_of(self._flow, self._talk))
+
+    @property
+    def question(self) -> str:
+        """The open question, to be asked once more; empty where it is the model's to word."""
+        _, actions = step_flow(self._flow, self._talk, fm.Heard("", Meaning(REPEAT)), self._now())
+        return " ".join(_texts(actions))
 
     @property
     def filler(self) -> str:
@@ -320,8 +326,11 @@ class FlowTalk:
         if isinstance(wording, fm.Word):
             messages[-1] = replace(messages[-1], text=f"{messages[-1].text} ({wording.instruction})")
         first, then = " ".join([*before, *_texts(actions[:at])]), " ".join(_texts(actions[at + 1 :]))
-        say = self._answers.answer if isinstance(wording, fm.Answer) else self._speaker.reply
-        say(step.utterance, messages, first=first, then=then)
+        if isinstance(wording, fm.Answer):
+            self._answers.answer(step.utterance, messages, first=first, then=then)
+        else:
+            told = (wording.instruction,)
+            self._speaker.reply(step.utterance, messages, first=first, then=then, told=told)
 
     def _run(self, step: _Step, call: fm.CallTool) -> None:
         step.has_acted |= not call.is_safe

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from sipagent.brain.guarded import ClaimRules
 from sipagent.brain.types import Conversation, SamplingLimits
 from sipagent.call.answers import KnowledgeParts
 from sipagent.call.ear import HearingEngines
@@ -33,6 +34,8 @@ class SessionParts:
     keys: KeyRules = field(default_factory=KeyRules)
     hold_s: int = 900
     """Longest time on hold."""
+    claims: ClaimRules | None = None
+    """What the model may claim; None: anything."""
     flow: FlowParts | None = None
     """What guides the conversation; None: the language model alone."""
     knowledge: KnowledgeParts | None = None

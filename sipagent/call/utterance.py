@@ -1,10 +1,11 @@
 """What the agent is about to say: prepared on the lanes, collected by the call, committed or dropped."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sipagent.brain.clauses import ClauseSplitter
+from sipagent.brain.guarded import ClaimRules, guarded, known_in
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import Conversation, Message, SamplingLimits
 from sipagent.call.turn_events import ReplyBegan, WordsScored
@@ -42,6 +43,15 @@ class UtteranceFailed:
 
     utterance_id: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimReplaced:
+    """The model wrote what it must not claim: a fixed sentence stands for the rest of its reply."""
+
+    utterance_id: int
+    claim: str
+    text: str
 
 
 @dataclass(slots=True)
@@ -115,7 +125,10 @@ class Speaker:
         conversation: Conversation,
         limits: SamplingLimits,
         post: Callable[[object], None],
+        claims: ClaimRules | None = None,
     ) -> None:
+        """:param claims: what the model may claim; None: anything."""
+        self._claims = claims
         self._engines = engines
         self._conversation = conversation
         self._limits = limits
@@ -153,36 +166,26 @@ class Speaker:
         self._complete(utterance, text)
 
     def reply(
-        self, utterance: Utterance, history: Sequence[Message], *, first: str = "", then: str = ""
+        self,
+        utterance: Utterance,
+        history: Sequence[Message],
+        *,
+        first: str = "",
+        then: str = "",
+        told: Sequence[str] = (),
     ) -> None:
         """Prepare the model's answer to ``history``, which ends with the caller's message.
 
         :param first: phrase before it. :param then: phrase behind it, as a question to come back to.
+        :param told: what the program gives the model to say, and so may be claimed.
         """
 
-        attempt = utterance.attempt
-
-        def end_scored(score: float) -> None:
-            if attempt is not None:
-                self._post(WordsScored(attempt, score))
-
         def job() -> None:
-            splitter = ClauseSplitter()
-            written: list[str] = []
+            clauses: list[str] = []
             before = self._clause(utterance, first, "") if first else ""
             try:
-                pieces = self._conversation.reply(
-                    history, self._limits, utterance.is_cancelled, on_end_scored=end_scored
-                )
-                for piece in pieces:
-                    if not written:
-                        utterance.stamp("llm_first_token")
-                        if attempt is not None:
-                            self._post(ReplyBegan(attempt))
-                    written.append(piece)
-                    for clause in splitter.push(piece):
-                        before = self._clause(utterance, clause, before)
-                for clause in splitter.flush():
+                for clause in self._worded(utterance, history, told):
+                    clauses.append(clause)
                     before = self._clause(utterance, clause, before)
             except EngineError as error:
                 if not then:
@@ -193,11 +196,41 @@ class Speaker:
             if not before:
                 self._post(UtteranceFailed(utterance.utterance_id, "llm: the reply has nothing to say"))
                 return
-            self._complete(utterance, " ".join(filter(None, (first, "".join(written).strip(), then))))
+            self._complete(utterance, " ".join(filter(None, (first, *clauses, then))))
 
         self._engines.reply_lane.submit(
             job, priority=Priority.FIRST_CLAUSE, cancelled=utterance.is_cancelled, waited=utterance.waited
         )
+
+    def _worded(self, utterance: Utterance, history: Sequence[Message], told: Sequence[str]) -> Iterator[str]:
+        """The model's clauses, as far as they may be spoken."""
+        clauses = self._model_clauses(utterance, history)
+        if self._claims is None:
+            return clauses
+
+        def replaced(claim: str, text: str) -> None:
+            self._post(ClaimReplaced(utterance.utterance_id, claim, text))
+
+        return guarded(clauses, self._claims, known_in(self._claims, history, told), replaced)
+
+    def _model_clauses(self, utterance: Utterance, history: Sequence[Message]) -> Iterator[str]:
+        attempt, has_begun = utterance.attempt, False
+
+        def end_scored(score: float) -> None:
+            if attempt is not None:
+                self._post(WordsScored(attempt, score))
+
+        splitter = ClauseSplitter()
+        for piece in self._conversation.reply(
+            history, self._limits, utterance.is_cancelled, on_end_scored=end_scored
+        ):
+            if not has_begun:
+                has_begun = True
+                utterance.stamp("llm_first_token")
+                if attempt is not None:
+                    self._post(ReplyBegan(attempt))
+            yield from splitter.push(piece)
+        yield from splitter.flush()
 
     def _clause(self, utterance: Utterance, clause: str, before: str) -> str:
         """Hand a clause to the voice; the last one that was handed over."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sipagent.call.recorded import recorded_greetings
 from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
     Library,
@@ -133,6 +134,7 @@ def _flow_problems(config: Config) -> list[str]:
     """Of the personas' flows, each with file and line."""
     try:
         load_flows(config)
+        recorded_greetings(config)
     except ConfigError as error:
         return error.problems
     return []

@@ -139,6 +139,16 @@ def _tools(config: Config) -> Iterator[Problem]:
                 yield f"personas.{name}.tools", f"no tool {tool!r}; there are: {known}"
 
 
+def _local_models(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        endpoint = config.llm.openai
+        if persona.llm.engine == "llama.cpp" and endpoint is not None and not endpoint.local:
+            yield (
+                f"personas.{name}.llm.engine",
+                "needs the local model, which llm.openai.local: false leaves out",
+            )
+
+
 def _recording(config: Config) -> Iterator[Problem]:
     if config.recording.enabled and not config.ledger.enabled:
         yield "recording.enabled", "needs ledger.enabled: recordings lie in the ledger's folder"
@@ -174,6 +184,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("listen", "rtp", "workers"), _workers),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
+    (("personas", "llm"), _local_models),
     (("personas", "tools"), _tools),
     (("recording", "ledger"), _recording),
     (("personas", "ledger"), _memory),

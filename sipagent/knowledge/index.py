@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from sipagent.knowledge.passages import Passage
-from sipagent.knowledge.words import Subject, subject_of, synonyms_of, weight_of, words_of
+from sipagent.knowledge.words import Subject, sound_of, subject_of, synonyms_of, weight_of, words_of
 
 _CANDIDATES = 12
 _LIKE_ENOUGH = 0.8
@@ -86,6 +86,7 @@ class KnowledgeIndex:
         self._db.executemany(
             "INSERT INTO entries VALUES (?, ?, ?)", [(question, p.topic, p.text) for p, question in rows]
         )
+        self._sounds = {word: sound_of(word) for word in self._vocabulary}
         self._stems = {word: self._stem(word) for word in self._vocabulary}
         self._entries = [self._entry(passage, question) for passage, question in rows]
         self._weights = self._rarities()
@@ -177,8 +178,11 @@ class KnowledgeIndex:
         """The word of the passages that is spelled most like this one."""
         if len(word) < _LEAST_LETTERS or word.isdecimal():
             return None
-        near = [one for one in self._vocabulary if abs(len(one) - len(word)) <= 3 and one[:1] == word[:1]]
-        scored = [(SequenceMatcher(None, word, one, autojunk=False).ratio(), one) for one in near]
+        sound = sound_of(word)
+        near = [
+            (s, one) for one, s in self._sounds.items() if abs(len(s) - len(sound)) <= 3 and s[0] == sound[0]
+        ]
+        scored = [(SequenceMatcher(None, sound, s, autojunk=False).ratio(), one) for s, one in near]
         ratio, best = max(scored, default=(0.0, ""))
         return self._stems[best] if ratio >= _LIKE_ENOUGH and weight_of(best) == 1.0 else None
 

@@ -2,7 +2,7 @@
 
 A heading that ends in a question mark is a question, and what stands under it the answer, which may be said
 as it stands; headings that follow each other directly ask for the same answer. Under any other heading each
-paragraph is a passage for the language model. ``Q:`` and ``A:`` at the beginning of lines do the same.
+paragraph is a passage of its own. ``Q:`` and ``A:`` at the beginning of lines do the same.
 """
 
 import re

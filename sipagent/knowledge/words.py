@@ -77,7 +77,17 @@ _WHERE_WE_ARE = re.compile(
     r"\bhow do i (?:get|find) (?:there|to you|you)\b"
 )
 _POINTS_BACK = re.compile(r"\b(?:that|this|it|so|then|one)\b")
-_CLAUSE_END = re.compile(r"[.,!?;:](?=\s|$)")
+_SOUNDS = tuple(
+    (re.compile(pattern), letter)
+    for pattern, letter in (
+        ("ph", "f"),
+        ("c(?=[eiy])|z", "s"),
+        ("ck?|q", "k"),
+        ("x", "ks"),
+        (r"(.)\1", r"\1"),
+    )
+)
+_CLAUSE_END = re.compile(r"(?<=[.,!?;:])(?<!\bdr\.)(?<!\bmr\.)(?<!\bms\.)(?<!\bmrs\.)(?<!\bst\.)\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,13 @@ def weight_of(word: str) -> float:
     if word in STOP_WORDS:
         return 0.0
     return _LIGHT_SHARE if any(form in LIGHT_WORDS for form in _base_forms(word)) else 1.0
+
+
+def sound_of(word: str) -> str:
+    """The word with letters that sound alike made one: "Signa" is heard where Cigna is said."""
+    for pattern, letter in _SOUNDS:
+        word = pattern.sub(letter, word)
+    return word
 
 
 def synonyms_of(word: str) -> tuple[str, ...]:

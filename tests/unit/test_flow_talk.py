@@ -95,7 +95,9 @@ class Call:
         if not utterance.is_cancelled():
             self.said.append(text)
 
-    def reply(self, utterance: Utterance, history: Any, *, first: str = "", then: str = "") -> None:
+    def reply(
+        self, utterance: Utterance, history: Any, *, first: str = "", then: str = "", told: Any = ()
+    ) -> None:
         self.said.append(f"{first}<{history[-1].text}>{then}")
 
     def hand_over(self, target: str, text: str) -> bool:
