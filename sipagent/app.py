@@ -36,6 +36,7 @@ from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
+from sipagent.campaigns.service import CampaignService
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill, unfilled_of
 from sipagent.flows.free_talk import free_flow
@@ -412,6 +413,7 @@ class Worker:
         self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
         self._outbound = OutboundDesk(config, self._switchboard.desk, self._agent.dialler, log)
+        self._campaigns = CampaignService(config, self, log, book)
         self._switchboard.second_legs = self._outbound
 
     def __repr__(self) -> str:
@@ -446,6 +448,7 @@ class Worker:
             rss_mib=rss_mib(),
             pid=os.getpid(),
         )
+        self._campaigns.use(self._config)
 
     def place(
         self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
@@ -453,16 +456,24 @@ class Worker:
         """Call somebody. See ``OutboundDesk.place``."""
         return self._outbound.place(call, on_progress)
 
+    @property
+    def lines(self) -> tuple[int, int]:
+        """How many calls it takes, and how many there are. Any thread."""
+        return self._agent.max_calls, self._switchboard.desk.calls
+
     def trunk_states(self) -> tuple[TrunkState, ...]:
         """Every trunk: alive or not, since when and why. Any thread."""
         return self._agent.trunk_states()
 
     def use(self, config: Config) -> None:
-        """As ``Switchboard.use``."""
+        """As ``Switchboard.use``; campaigns are read again."""
         self._switchboard.use(config)
+        self._outbound.use(config)
+        self._campaigns.use(config)
 
     def drain(self, timeout_s: float) -> None:
         """Take no more calls, leave the registrars, wait for the calls in progress; then ``close``."""
+        self._campaigns.stop()
         self._agent.leave_trunks()
         self._switchboard.desk.drain(timeout_s)
 
@@ -486,11 +497,14 @@ class Worker:
                 for one in self._agent.trunk_states()
             },
             "why_not_ready": self._switchboard.desk.why_closed(),
+            "campaigns": self._campaigns.status,
         }
 
     def close(self) -> None:
         """Say goodbye to the calls, hang up, free everything. Idempotent."""
+        self._campaigns.stop()
         self._switchboard.hang_up_all()
+        self._campaigns.close()
         self._agent.close()
         self._switchboard.close()
 

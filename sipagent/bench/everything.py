@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from sipagent.bench import (
+    answering,
     backchannel,
     barge,
     cutoff,
@@ -38,6 +39,7 @@ BENCHES: tuple[ModuleType, ...] = (
     echo,
     stt,
     understanding,
+    answering,
     guard,
     knowledge,
     quality,

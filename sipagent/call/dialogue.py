@@ -20,6 +20,7 @@ from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
+from sipagent.call.guide import Guide
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
 from sipagent.call.ports import SendDigits, TransferCall
@@ -40,6 +41,7 @@ class Dialogue:
         parts: SessionParts,
         record: CallRecord,
         tape: CallTape,
+        guide: Guide,
         tools: ToolCalls,
         post: Callable[[object], None],
         hang_up: Callable[[], None],
@@ -47,6 +49,10 @@ class Dialogue:
     ) -> None:
         self._ear, self._mouth, self._parts = ear, mouth, parts
         self._record, self._tape, self._post, self._log = record, tape, post, log
+        self._guide = guide
+        self._announcement = ""
+        self.has_begun = False
+        """The conversation goes on; else it rests, and the guide listens alone."""
         self._tools = tools
         self.hang_up = hang_up
         """End the call."""
@@ -75,19 +81,34 @@ class Dialogue:
         """The goodbye is being said."""
         return self._turn.is_closing
 
-    def open(self, now_ms: int) -> None:
-        """Say what opens the call: about its recording, then the greeting. What else goes on is dropped."""
+    @property
+    def is_taking_turn(self) -> bool:
+        """The caller's turn has begun and was not answered."""
+        return self.has_begun and self._turn.caller is not tm.Caller.SILENT
+
+    def rehearse(self, announcement: str) -> None:
+        """Have the voice ready for ``open``."""
+        self._speaker.rehearse(*self._opening(announcement))
+
+    def open(self, now_ms: int, announcement: str = "") -> None:
+        """Say what opens the call: the announcement, about its recording, the greeting. What else goes on is
+        dropped."""
         if self._turn.is_closing:
             return
+        self.has_begun, self._announcement = True, announcement
         self._drop_prepared()
         self._forget_turn()
         self._turn = tm.Turn(attempt=self._turn.attempt + 1)
-        interruptible = self._parts.persona.greeting_interruptible and not self._tape.is_announcing
+        must_be_heard = bool(announcement) or self._tape.is_announcing
+        interruptible = self._parts.persona.greeting_interruptible and not must_be_heard
         self._step(ev.CallStarted(now_ms, greeting_interruptible=interruptible))
 
     def say_goodbye(self) -> None:
-        """Hang up behind a goodbye."""
-        self._step(ev.EndWanted(monotonic_ms()))
+        """Hang up behind a goodbye; at once where nobody has been spoken to."""
+        if self.has_begun:
+            self._step(ev.EndWanted(monotonic_ms()))
+        else:
+            self.hang_up()
 
     def stop(self) -> None:
         """The line is gone: nothing more is said or prepared."""
@@ -103,7 +124,8 @@ class Dialogue:
     def pump(self) -> None:
         """What the clock brings: sound from the line, room on the line, time."""
         for heard in self._ear.listen():
-            self._step(heard)
+            if self.has_begun:
+                self._step(heard)
         pumped = self._mouth.pump()
         if pumped.began_ms is not None:
             self._speech_began(pumped.began_ms, is_filler=pumped.answered_ms is None)
@@ -111,6 +133,8 @@ class Dialogue:
             self._answer_began(pumped.answered_ms)
         if pumped.ended_ms is not None:
             self._speech_ended(pumped.ended_ms)
+        if not self.has_begun:
+            return
         now_ms = monotonic_ms()
         self._step(ev.Tick(now_ms, is_dry=self._mouth.is_dry))
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
@@ -118,6 +142,15 @@ class Dialogue:
             self.open(now_ms)
         if self._flow is not None:
             self._flow.clock(now_ms)
+
+    def fall_silent(self) -> None:
+        """It was no conversation: stop, and rest."""
+        self._drop_prepared()
+        if self._mouth.is_active:
+            self._delivery.stop()
+        self._forget_turn()
+        self._turn = tm.Turn(attempt=self._turn.attempt + 1, is_closing=self._turn.is_closing)
+        self.has_begun = False
 
     def take(self, event: object) -> None:
         """What a lane has found out or prepared."""
@@ -131,7 +164,11 @@ class Dialogue:
                 if failed_attempt is not None:
                     self._step(ev.AttemptFailed(failed_attempt, monotonic_ms()))
                 self._delivery.settle()
+            case ev.TextHeard(attempt, text) if attempt < 0:
+                if attempt == self._ear.guides_attempt:  # else it is of something that is over
+                    self._guide.heard(text)
             case ev.TextHeard():
+                self._guide.heard(event.text)
                 self._delivery.stamp("stt_final")
                 self._tape.heard(event.text, event.now_ms)
                 self._step(replace(event, is_asked=self._delivery.is_ending_question))
@@ -173,7 +210,12 @@ class Dialogue:
             self._hand_over(target, "")
         asked = self._flow.asked if self._flow is not None else None
         self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
-        if self._tape.agent_ended(text, at_ms):
+        if not self.has_begun and text:
+            self._ear.forget()
+            self._guide.said()
+        elif not self.has_begun:
+            self.hang_up()  # the voice has failed: nothing was said
+        elif self._tape.agent_ended(text, at_ms):
             self.open(at_ms)
 
     def _agent_told(self, text: str) -> None:
@@ -286,15 +328,23 @@ class Dialogue:
         self._conduct.commit(utterance)
         if self._flow is not None:
             self._flow.commit(utterance)
+        self._guide.caller_said(text)
 
     def _say(self, phrase: ev.Phrase, index: int) -> None:
-        is_opening = phrase is ev.Phrase.GREETING and self._tape.opening
-        text = self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index)
-        if self._flow is not None and phrase is ev.Phrase.GREETING and not self._tape.is_asking:
-            text = self._flow.opened(text)
-        elif self._flow is not None and phrase is ev.Phrase.NO_INPUT and not self._is_last_prompt(index):
+        if phrase is ev.Phrase.GREETING:
+            self._speaker.say(self._phrase_utterance(), *self._opening(self._announcement))
+            return
+        text = phrase_text(self._parts.persona, phrase, index)
+        if self._flow is not None and phrase is ev.Phrase.NO_INPUT and not self._is_last_prompt(index):
             text = self._flow.silent(text)
         self._speaker.say(self._phrase_utterance(), text)
+
+    def _opening(self, announcement: str) -> tuple[str, ...]:
+        """What is said first; the flow begins with it."""
+        text = self._tape.opening or phrase_text(self._parts.persona, ev.Phrase.GREETING, 0)
+        if self._flow is not None and not self._tape.is_asking:
+            text = self._flow.opened(text)
+        return (announcement, text) if announcement else (text,)
 
     def _is_last_prompt(self, index: int) -> bool:
         return index == len(self._parts.persona.no_input.prompts) - 1
@@ -336,6 +386,7 @@ class Dialogue:
         self._record.outcome(name, data)
         if self._parts.memory is not None:
             self._parts.memory.outcome(name, data)
+        self._guide.outcome(name, data)
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))

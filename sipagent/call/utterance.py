@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from sipagent.brain.clauses import ClauseSplitter
 from sipagent.brain.guarded import ClaimRules, guarded, known_in
@@ -13,6 +15,7 @@ from sipagent.call.work import Lane, Priority
 from sipagent.errors import EngineError
 from sipagent.speech.phrases import PhraseCache
 from sipagent.speech.shaping import pause_after_ms
+from sipagent.speech.types import never_cancelled
 from sipagent.units import Pcm16, monotonic_ms
 
 _FIRST_SOUND_LIMIT_S = 0.5
@@ -134,16 +137,34 @@ class Speaker:
         self._limits = limits
         self._post = post
 
-    def say(self, utterance: Utterance, text: str) -> None:
-        """Prepare a phrase. Where its sound is cached it is there before this returns."""
-        pcm = self._engines.phrases.lookup(text)
-        if pcm is not None:
-            utterance.sound_begun()
-            self._post(SoundPrepared(utterance.utterance_id, pcm, text))
-            self._post(UtteranceComplete(utterance.utterance_id, text))
-        else:
-            self._synthesize(utterance, text, before="")
-            self._complete(utterance, text)
+    def say(self, utterance: Utterance, *texts: str) -> None:
+        """Prepare a phrase, or several in a row. Sound that is cached is there before this returns."""
+        before = ""
+        sounds = [pcm for text in texts if (pcm := self._engines.phrases.lookup(text)) is not None]
+        if len(sounds) < len(texts):
+            for text in texts:
+                self._synthesize(utterance, text, before)
+                before = text
+            self._complete(utterance, " ".join(texts))
+            return
+        utterance.sound_begun()
+        for text, pcm in zip(texts, sounds, strict=True):
+            pause_ms = pause_after_ms(before) if before else 0
+            self._post(SoundPrepared(utterance.utterance_id, pcm, text, pause_ms))
+            before = text
+        self._post(UtteranceComplete(utterance.utterance_id, " ".join(texts)))
+
+    def rehearse(self, *texts: str) -> None:
+        """Have the sound of phrases cached when they are due; what is due now goes first."""
+        for text in texts:
+            self._engines.tts_lane.submit(
+                partial(self._speak_to_nobody, text), priority=Priority.TAIL, cancelled=never_cancelled
+            )
+
+    def _speak_to_nobody(self, text: str) -> None:
+        with suppress(EngineError):  # it is told when the phrase is due
+            for _ in self._engines.phrases.speak(text, never_cancelled):
+                pass
 
     def tell(self, utterance: Utterance, text: str) -> None:
         """Prepare a text of some length, clause by clause, so that its beginning is there soon."""

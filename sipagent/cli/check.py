@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sipagent.call.recorded import recorded_greetings
+from sipagent.campaigns.service import load_all
 from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
     Library,
@@ -88,6 +89,7 @@ def environment_findings(
 
     :param is_thorough: import every native library, each in a child process, and compare memory.
     """
+    yield from _campaigns(config)
     if checks_ports:
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
@@ -128,6 +130,20 @@ def directory_problems(folder: Path) -> Iterator[str]:
 def bytes_below(folder: Path) -> int:
     """Size of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _campaigns(config: Config) -> Iterator[Finding]:
+    """What keeps campaigns from being run; their lists are read when a run begins."""
+    if not config.campaigns.enabled:
+        return
+    try:
+        campaigns = load_all(config)
+    except ConfigError as error:
+        yield from (Finding("campaigns.enabled", problem) for problem in error.problems)
+        return
+    if not campaigns:
+        text = f"there are no campaigns in {config.campaigns.dir}; docs/campaigns.md has an example"
+        yield Finding("campaigns.dir", text, is_fatal=False)
 
 
 def _flow_problems(config: Config) -> list[str]:

@@ -39,6 +39,19 @@ def _names(config: Config) -> Iterator[Problem]:
         first.setdefault(trunk.name, index)
 
 
+def _campaigns(config: Config) -> Iterator[Problem]:
+    lines, kept_free = config.limits.max_calls, config.campaigns.lines_kept_free
+    if not config.campaigns.enabled:
+        return
+    if isinstance(lines, int) and lines <= kept_free:
+        yield (
+            "campaigns.lines_kept_free",
+            f"{kept_free} of limits.max_calls ({lines}): no line is left to call",
+        )
+    if not config.limits.outbound.allow:
+        yield "campaigns.enabled", 'limits.outbound.allow names no number that may be called, as in ["+1*"]'
+
+
 def _accounts(config: Config) -> Iterator[Problem]:
     if len(config.trunks) > MOST_TRUNKS:
         yield (
@@ -189,5 +202,6 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("recording", "ledger"), _recording),
     (("personas", "ledger"), _memory),
     (("trunks", "security", "listen"), _callers),
+    (("campaigns", "limits"), _campaigns),
 )
 """What each rule looks at → the rule."""

@@ -38,6 +38,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "trunk.registered": ("trunk",),
     "trunk.unregistered": ("trunk",),
     "trunk.registration_failed": ("trunk",),
+    "campaign.decided": ("campaign", "decision", "rule"),
+    "campaign.progressed": ("campaign", "state", "contacts"),
     "trunk.state": ("trunk", "state", "reason"),
     "ledger.unwritable": (),
     "ledger.problem": (),

@@ -197,6 +197,23 @@ def test_trunks_and_the_ledger(told: Told) -> None:
     assert told.value("sipagent_egress_refused_total") == 3
 
 
+def test_campaigns_tell_what_they_decide_and_where_they_stand(told: Told) -> None:
+    told.tell("campaign.decided", campaign="reminders", decision="called", rule="attempt 1")
+    told.tell(
+        "campaign.decided", campaign="reminders", decision="ended", rule="answered: confirmed; answered"
+    )
+    told.tell("campaign.decided", campaign="reminders", decision="ended", rule="busy; busy")
+    for outcome in ("answered", "busy"):
+        assert told.value("sipagent_campaign_calls_total", campaign="reminders", outcome=outcome) == 1
+    decisions = {"campaign": "reminders", "decision": "ended"}
+    assert told.value("sipagent_campaign_decisions_total", **decisions) == 2
+    contacts = {"waiting": 3, "done": 7}
+    told.tell("campaign.progressed", campaign="reminders", state="paused", contacts=contacts)
+    assert told.value("sipagent_campaign_contacts", campaign="reminders", state="waiting") == 3
+    assert told.value("sipagent_campaign_contacts", campaign="reminders", state="unsettled") == 0
+    assert told.value("sipagent_campaign_running", campaign="reminders") == 0
+
+
 @pytest.mark.parametrize(
     "message",
     [
