@@ -16,27 +16,36 @@ from sipagent.brain.late import LateModel
 from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel, SamplingLimits
+from sipagent.call.answers import KnowledgeParts
 from sipagent.call.audit import Book
+from sipagent.call.claim_rules import claim_rules
 from sipagent.call.desk import Desk
 from sipagent.call.ear import HearingEngines
 from sipagent.call.endpointing import CommitDelays, words_of
 from sipagent.call.flow_talk import FlowParts
 from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
+from sipagent.call.memory import CallMemory, Remembrance
 from sipagent.call.outbound import CallProgress, OutboundCall, OutboundDesk, PlacedCall
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Offer, SecondLegs
+from sipagent.call.recorded import keep_greetings
 from sipagent.call.tape import plan_for
+from sipagent.call.tool_port import Memory
 from sipagent.call.trunks import TrunkState
 from sipagent.call.turn_rules import TurnRules
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
+from sipagent.campaigns.service import CampaignService
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import fill, unfilled_of
 from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
+from sipagent.knowledge.knowledge import Knowledge
+from sipagent.knowledge.load import knowledge_of
+from sipagent.ledger import CallerMemory, Ledger
 from sipagent.modelstore.store import ModelStore
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.speech.phrases import PhraseCache
@@ -72,6 +81,8 @@ class Engines:
     lanes: dict[str, Lane]
     tools: Toolbox
     flows: dict[str, Flow] = field(default_factory=dict)
+    """By persona."""
+    knowledge: dict[str, Knowledge] = field(default_factory=dict)
     """By persona."""
 
     def warm(self, config: Config) -> None:
@@ -111,12 +122,13 @@ def cache_dir() -> Path:
     return Path(base) / "sipagent" / "phrases"
 
 
-def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
+def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memory) -> Engines:
     """Load what a greeting needs, at the same time: ears and voices. The language model comes later.
 
+    :param memory: what tools remember of callers.
     :raises ModelError: a model is missing or damaged. :raises ConfigError: a flow is not usable.
     """
-    flows = load_flows(config)
+    flows, knowledge = load_flows(config), knowledge_of(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
     lanes = {
@@ -145,8 +157,9 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger) -> Engines:
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
             lanes,
-            Toolbox(config, lanes["tool"], log, threads=max_calls),
+            Toolbox(config, lanes["tool"], log, threads=max_calls, memory=memory),
             flows,
+            knowledge,
         )
     for lane in engines.lanes.values():
         lane.start()
@@ -180,6 +193,7 @@ def load_voice(
         if missing:
             tts.warm()
             phrases.preload(missing)
+        keep_greetings(phrases, config, voice, lambda persona: flow_for(flows, persona))
         return SpeakingEngines(phrases, lanes["reply"], lanes["tts"])
 
     return timed(log, voice, load)
@@ -193,6 +207,8 @@ def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterato
         persona = fill(named, {})
         yield from (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
         yield from persona.no_input.prompts
+        if persona.knowledge:
+            yield persona.unknown
         if persona.transfer:
             yield from (persona.connecting, persona.not_connected)
         tape = plan_for(config.recording, persona)
@@ -230,38 +246,48 @@ def _load_end_model(config: Config, store: ModelStore) -> SmartTurn | None:
     return SmartTurn(store.path("smart-turn-v3.2-cpu") / "smart-turn-v3.2-cpu.onnx")
 
 
-def session_parts(config: Config, engines: Engines, persona: PersonaConfig, offer: Offer) -> SessionParts:
+def session_parts(
+    config: Config, engines: Engines, persona: PersonaConfig, offer: Offer, memory: CallMemory | None = None
+) -> SessionParts:
     """What a call needs of the configuration and the engines.
 
+    :param memory: what is remembered of the caller.
     :raises CapacityError: the language model has no place left.
     """
+    variables = {**persona.variables, **offer.identity.variables(), **(memory.variables if memory else {})}
+    prompt = filled(persona.prompt, variables)
     return SessionParts(
         persona=persona,
         rules=turn_rules(config, persona),
         hearing=engines.hearing,
         speaking=engines.speaking[persona.voice],
-        conversation=engines.llm.open_conversation(filled(persona.prompt, offer.identity)),
+        conversation=engines.llm.open_conversation(prompt, is_local=persona.llm.engine == "llama.cpp"),
         stream=engines.stt.open_stream(),
-        limits=SamplingLimits(
-            max_tokens=config.llm.max_reply_tokens,
-            temperature=config.llm.temperature,
-            deadline_ms=config.llm.deadline_ms,
-        ),
+        limits=sampling_limits(config, persona),
         tape=plan_for(config.recording, persona),
+        claims=claim_rules(persona, prompt, flow_for(engines.flows, persona)),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
-        flow=_flow_parts(engines, persona),
+        flow=_flow_parts(engines, persona, variables),
+        knowledge=_knowledge_parts(engines, persona),
+        memory=memory,
         retry_after_s=config.limits.retry_after_s,
     )
 
 
-def _flow_parts(engines: Engines, persona: PersonaConfig) -> FlowParts | None:
+def _knowledge_parts(engines: Engines, persona: PersonaConfig) -> KnowledgeParts | None:
+    knowledge = engines.knowledge.get(persona.name) if persona.knowledge else None
+    return KnowledgeParts(knowledge, persona.unknown) if knowledge else None
+
+
+def _flow_parts(engines: Engines, persona: PersonaConfig, variables: Mapping[str, str]) -> FlowParts | None:
     flow = flow_for(engines.flows, persona)
     if flow is None:
         return None
     is_free = persona.name not in engines.flows  # rules alone decide there
     reader = None if is_free else engines.llm.open_reader(primer_of(flow))
-    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane, engines.tools.of(persona))
+    lane, tools = engines.speaking[persona.voice].reply_lane, engines.tools.of(persona)
+    return FlowParts(flow, reader, lane, tools, variables)
 
 
 def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
@@ -270,6 +296,16 @@ def flow_for(flows: Mapping[str, Flow], persona: PersonaConfig) -> Flow | None:
     if persona.name in flows or not persona.tools:
         return flows.get(persona.name)
     return free_flow(tools=persona.tools, targets=persona.transfer, goodbye=persona.goodbye)
+
+
+def sampling_limits(config: Config, persona: PersonaConfig) -> SamplingLimits:
+    """Of a persona's replies: its own, else those of the section ``llm``."""
+    own, usual = persona.llm, config.llm
+    return SamplingLimits(
+        max_tokens=usual.max_reply_tokens if own.max_reply_tokens is None else own.max_reply_tokens,
+        temperature=usual.temperature if own.temperature is None else own.temperature,
+        deadline_ms=usual.deadline_ms,
+    )
 
 
 def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
@@ -287,6 +323,8 @@ def turn_rules(config: Config, persona: PersonaConfig) -> TurnRules:
         backchannels=backchannels,
         no_input_after_ms=persona.no_input.after_ms,
         no_input_prompts=len(persona.no_input.prompts),
+        max_failures=persona.lost.after,
+        hands_over=bool(persona.lost.transfer),
         thinking_limit_ms=max(config.llm.deadline_ms, *tool_ms, 0) + 4000,
     )
 
@@ -303,6 +341,8 @@ class Switchboard:
         self.engines: Engines | None = None
         self.second_legs: SecondLegs | None = None
         """Who calls those that callers are handed to; None: nobody does."""
+        store = CallerMemory.of(book.folder, book.keys) if isinstance(book, Ledger) else None
+        self._memory = Remembrance(store, config.personas)
         self.desk = Desk(config, self._parts_for, log, book)
 
     def __repr__(self) -> str:
@@ -314,7 +354,7 @@ class Switchboard:
         :param on_answering: told when calls are taken.
         :raises ModelError: a model cannot be loaded.
         """
-        self.engines = load_engines(self._config, self._log)
+        self.engines = load_engines(self._config, self._log, self._memory)
         self.desk.open()
         on_answering()
         self.engines.llm.start()
@@ -329,17 +369,20 @@ class Switchboard:
         """
         engines = self.engines
         assert engines is not None
-        flows = load_flows(config)
+        flows, knowledge = load_flows(config), knowledge_of(config)
         for name in [name for name in engines.flows if name not in flows]:
             del engines.flows[name]
         engines.flows.update(flows)
+        engines.knowledge.update(knowledge)
         for voice in sorted({persona.voice for persona in config.personas.values()}):
             known = engines.speaking.get(voice)
             if known is None:
                 engines.speaking[voice] = load_voice(config, voice, engines.lanes, engines.flows, self._log)
             else:
                 known.phrases.preload(stock_phrases(config, voice, engines.flows))
+                keep_greetings(known.phrases, config, voice, lambda persona: flow_for(flows, persona))
         self._config = config
+        self._memory.use(config.personas)
         self.desk.use(config)
         engines.warm(config)
 
@@ -355,7 +398,8 @@ class Switchboard:
 
     def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
         assert self.engines is not None  # the desk is closed until they are loaded
-        parts = session_parts(self._config, self.engines, persona, offer)
+        memory = self._memory.begin(persona, offer, self._log)
+        parts = session_parts(self._config, self.engines, persona, offer, memory)
         return replace(parts, second_legs=self.second_legs)
 
 
@@ -369,6 +413,7 @@ class Worker:
         self._switchboard = Switchboard(config, log, book)
         self._agent = SipUserAgent(config, self._switchboard.desk, log)
         self._outbound = OutboundDesk(config, self._switchboard.desk, self._agent.dialler, log)
+        self._campaigns = CampaignService(config, self, log, book)
         self._switchboard.second_legs = self._outbound
 
     def __repr__(self) -> str:
@@ -403,6 +448,7 @@ class Worker:
             rss_mib=rss_mib(),
             pid=os.getpid(),
         )
+        self._campaigns.use(self._config)
 
     def place(
         self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
@@ -410,16 +456,24 @@ class Worker:
         """Call somebody. See ``OutboundDesk.place``."""
         return self._outbound.place(call, on_progress)
 
+    @property
+    def lines(self) -> tuple[int, int]:
+        """How many calls it takes, and how many there are. Any thread."""
+        return self._agent.max_calls, self._switchboard.desk.calls
+
     def trunk_states(self) -> tuple[TrunkState, ...]:
         """Every trunk: alive or not, since when and why. Any thread."""
         return self._agent.trunk_states()
 
     def use(self, config: Config) -> None:
-        """As ``Switchboard.use``."""
+        """As ``Switchboard.use``; campaigns are read again."""
         self._switchboard.use(config)
+        self._outbound.use(config)
+        self._campaigns.use(config)
 
     def drain(self, timeout_s: float) -> None:
         """Take no more calls, leave the registrars, wait for the calls in progress; then ``close``."""
+        self._campaigns.stop()
         self._agent.leave_trunks()
         self._switchboard.desk.drain(timeout_s)
 
@@ -443,11 +497,14 @@ class Worker:
                 for one in self._agent.trunk_states()
             },
             "why_not_ready": self._switchboard.desk.why_closed(),
+            "campaigns": self._campaigns.status,
         }
 
     def close(self) -> None:
         """Say goodbye to the calls, hang up, free everything. Idempotent."""
+        self._campaigns.stop()
         self._switchboard.hang_up_all()
+        self._campaigns.close()
         self._agent.close()
         self._switchboard.close()
 

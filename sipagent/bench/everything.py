@@ -9,7 +9,20 @@ from typing import Any
 
 from rich.console import Console
 
-from sipagent.bench import backchannel, barge, cutoff, echo, pace, quality, stt, turns, understanding
+from sipagent.bench import (
+    answering,
+    backchannel,
+    barge,
+    cutoff,
+    echo,
+    guard,
+    knowledge,
+    pace,
+    quality,
+    stt,
+    turns,
+    understanding,
+)
 from sipagent.bench.options import at_least_one
 from sipagent.bench.report import Figure, markdown_summary
 from sipagent.errors import SipAgentError
@@ -18,7 +31,20 @@ from sipagent.lab.impairments import Impairments
 
 NAME = "all"
 HELP = "every benchmark after the other, and a summary in Markdown"
-BENCHES: tuple[ModuleType, ...] = (turns, barge, backchannel, cutoff, echo, stt, understanding, quality, pace)
+BENCHES: tuple[ModuleType, ...] = (
+    turns,
+    barge,
+    backchannel,
+    cutoff,
+    echo,
+    stt,
+    understanding,
+    answering,
+    guard,
+    knowledge,
+    quality,
+    pace,
+)
 """Each has NAME, HELP, add_arguments(parser), run(args, agent, impairments, console) and figures(plain)."""
 _AT_ONCE = "4"
 
@@ -81,9 +107,8 @@ def _steps(speech: str | None) -> list[_Step]:
 
 def _for(bench: ModuleType, impairments: Impairments) -> Impairments:
     """Without a call there is only noise."""
-    return (
-        Impairments(noise_snr_db=impairments.noise_snr_db) if bench in (stt, understanding) else impairments
-    )
+    has_no_call = bench in (stt, understanding, knowledge)
+    return Impairments(noise_snr_db=impairments.noise_snr_db) if has_no_call else impairments
 
 
 def _arguments(step: _Step, args: argparse.Namespace) -> argparse.Namespace:

@@ -26,10 +26,11 @@ from sipagent.codecs.level import active_level_dbov
 from sipagent.codecs.resample import resample
 from sipagent.codecs.tones import silence
 from sipagent.config.load import load_config
+from sipagent.config.schema import Config
 from sipagent.errors import ConfigError, ModelError
 from sipagent.lab.agent_process import AgentOptions
 from sipagent.lab.impairments import Impairments, LineMixer
-from sipagent.lab.scenario import find_scenario, load_scenario
+from sipagent.lab.scenario import LineConfig, VoiceConfig, find_scenario, load_scenario
 from sipagent.lab.voices import without_pauses
 from sipagent.lab.wire import LINE_HZ, PACKET_SAMPLES
 from sipagent.media.wav import read_wav
@@ -211,6 +212,27 @@ def hear(stream: SttStream, pcm: Pcm16) -> tuple[str, float, float]:
     text = stream.snapshot(never_cancelled).text
     done_s = time.perf_counter()
     return text, (done_s - last_s) * 1000, (done_s - began_s) * 1000
+
+
+def transcribed(
+    lines: Sequence[LineConfig], voice: str | None, config: Config, impairments: Impairments, console: Console
+) -> tuple[list[tuple[LineConfig, str, str]], str]:
+    """(line, voice, what the configured engine wrote) of every line in every voice, and the engine.
+
+    :param voice: this one alone.
+    """
+    voices = {"voices": (VoiceConfig(engine=voice),)} if voice else {}  # type: ignore[arg-type]  # one of them
+    spoken = spoken_by_all(lines, console, **voices)
+    chosen = config.speech.stt
+    engine = load_stt(chosen.engine, chosen.model, ModelStore(config.models_dir), language=_LANGUAGE)
+    stream = engine.open_stream()
+    texts = []
+    for line, name, wav in track(spoken, engine.name, console=console):
+        text, _, _ = hear(stream, _as_heard(read_wav(wav), impairments))
+        texts.append((line, name, text))
+    stream.close()
+    engine.close()
+    return texts, engine.name
 
 
 def summarize(utterances: Sequence[Utterance], missing: list[str], impairments: Impairments) -> SttResult:

@@ -12,20 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from sipagent.bench.options import at_least_one
 from sipagent.bench.report import Figure, plain_table, publish
-from sipagent.bench.speech_set import spoken_by_all
 from sipagent.bench.stats import Distribution
-from sipagent.bench.stt import hear, over_g711, spread
+from sipagent.bench.stt import spread, transcribed
 from sipagent.bench.understanding_set import SET_DIR, Case, is_intent_right, load_cases, slot_marks
 from sipagent.brain.llm import load_llm
 from sipagent.brain.types import LanguageModel, Reader
-from sipagent.codecs.tones import silence
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config
 from sipagent.errors import ConfigError
@@ -34,12 +31,9 @@ from sipagent.flows.talk import Meaning
 from sipagent.flows.understand import Understanding, understand_by_rules
 from sipagent.lab.agent_process import AgentOptions
 from sipagent.lab.impairments import Impairments
-from sipagent.lab.scenario import LineConfig, VoiceConfig
-from sipagent.media.wav import read_wav
+from sipagent.lab.scenario import LineConfig
 from sipagent.modelstore.store import ModelStore
-from sipagent.speech.stt import load_stt
 from sipagent.speech.types import never_cancelled
-from sipagent.units import Pcm16
 
 NAME = "understanding"
 HELP = "intents and slots that guided conversations understand, over G.711 (offline)"
@@ -150,24 +144,10 @@ def _transcribed(
     cases: Sequence[Case], voice: str | None, config: Config, impairments: Impairments, console: Console
 ) -> tuple[list[tuple[Case, str, str]], str]:
     """(case, voice, what speech-to-text wrote) of every line in every voice, and the engine."""
-    voices = {"voices": (VoiceConfig(engine=voice),)} if voice else {}  # type: ignore[arg-type]  # one of them
     lines = [LineConfig(say=case.line.say) for case in cases]
-    spoken = spoken_by_all(lines, console, **voices)
     by_line = {id(line): case for line, case in zip(lines, cases, strict=True)}
-    stt_config = config.speech.stt
-    engine = load_stt(stt_config.engine, stt_config.model, ModelStore(config.models_dir), language="en")
-    stream = engine.open_stream()
-    texts = []
-    for line, name, wav in track(spoken, engine.name, console=console):
-        text, _, _ = hear(stream, _as_heard(read_wav(wav), impairments))
-        texts.append((by_line[id(line)], name, text))
-    stream.close()
-    engine.close()
-    return texts, engine.name
-
-
-def _as_heard(pcm: Pcm16, impairments: Impairments) -> Pcm16:
-    return over_g711(np.concatenate((pcm, silence(_PAUSE_MS))), impairments)
+    texts, engine = transcribed(lines, voice, config, impairments, console)
+    return [(by_line[id(line)], name, text) for line, name, text in texts], engine
 
 
 def understood(

@@ -13,6 +13,7 @@ one begins alike until the next drop.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from sipagent.brain.summary import lines_of
 from sipagent.brain.types import Message, Role
 
 CountTokens = Callable[[Message], int]
@@ -23,10 +24,11 @@ KEEP_SHARE = 0.5
 HEADROOM_SHARE = 1 / 12
 """Turns are dropped early, after the agent's message, unless the caller's next one has this much room: then
 the rest can be read again while the agent speaks and not while the caller waits."""
-NOTE_SHARE = 1 / 12
+NOTE_SHARE = 1 / 8
 MESSAGE_SHARE = 0.5
 """A longer message is cut from its beginning: the end is what the caller wants answered."""
-_NOTE_LINE_WORDS = 16
+_MOST_LINES = 24
+"""That are tried: each is counted in tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +81,23 @@ def cut_beginning(message: Message, count_tokens: CountTokens, *, budget_tokens:
 def note_on_dropped(
     dropped: Sequence[Message], count_tokens: CountTokens, *, budget_tokens: int
 ) -> Message | None:
-    """One line of what the caller said earlier: how it began, and the latest lines that fit.
+    """One line of what the caller said earlier: what tells most (names, numbers, days, wishes), then how it
+    began, then the latest, as far as they fit; in the order of the call.
 
     :returns: None when nothing was dropped or nothing fits.
     """
-    lines = [_shortened(m.text) for m in dropped if m.role is Role.CALLER]
+    lines = lines_of(dropped)
+    first = lines[:1]
+    ranked = sorted(lines, key=lambda line: (line[0], line in first, line[1]), reverse=True)
+    chosen: list[tuple[int, int, str]] = []
     best: Message | None = None
-    for newest in range(len(lines)):
-        chosen = lines[:1] + lines[max(1, len(lines) - newest) :]
-        note = Message(Role.SYSTEM, "Earlier the caller said: " + " / ".join(chosen))
-        if count_tokens(note) > budget_tokens:
-            break
-        best = note
+    for line in ranked[:_MOST_LINES]:
+        told = sorted((*chosen, line), key=lambda one: one[1])
+        text = "Earlier the caller said: " + " / ".join(dict.fromkeys(one for _, _, one in told))
+        note = Message(Role.SYSTEM, text)
+        if count_tokens(note) <= budget_tokens:
+            chosen, best = told, note
     return best
-
-
-def _shortened(text: str) -> str:
-    words = text.split()
-    return " ".join(words[:_NOTE_LINE_WORDS]) + (" …" if len(words) > _NOTE_LINE_WORDS else "")
 
 
 def _first_kept(

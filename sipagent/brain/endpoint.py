@@ -14,7 +14,7 @@ from sipagent.brain.endpoint_reader import EndpointReader, content_of
 from sipagent.brain.http_events import Connections, Endpoint, EventStream
 from sipagent.brain.llama_text import ReplyText
 from sipagent.brain.llm import LlmCounters
-from sipagent.brain.types import EndScored, Message, Role, SamplingLimits
+from sipagent.brain.types import NOTE, EndScored, Message, Role, SamplingLimits
 from sipagent.config.openai import OpenAiConfig
 from sipagent.errors import CapacityError, EngineError, JobCancelled
 from sipagent.speech.types import Cancelled
@@ -305,6 +305,8 @@ class EndpointConversation:
                 told[-1]["content"] += f" {message.text.strip()}"
             else:
                 told.append({"role": message.role.value, "content": message.text.strip()})
+        if history[-1].note:
+            told[-1]["content"] += NOTE.format(history[-1].note)
         return told
 
 

@@ -9,6 +9,7 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sipagent.brain.chat import ChatPiece, ChatTemplate
@@ -27,7 +28,7 @@ from sipagent.brain.llama_jobs import (
 from sipagent.brain.llama_native import NativeContext, NativeModel
 from sipagent.brain.llama_reader import TEXT_TOKENS, LlamaReader
 from sipagent.brain.llm import LlmCounters
-from sipagent.brain.types import EndScored, Message, Role, SamplingLimits
+from sipagent.brain.types import NOTE, EndScored, Message, Role, SamplingLimits
 from sipagent.errors import CapacityError, EngineError, ModelError
 from sipagent.speech.types import Cancelled
 from sipagent.units import monotonic_ms
@@ -212,17 +213,23 @@ class LlamaModel:
             message = messages[piece]
             known = said(message.text) if message.role is Role.AGENT else None
             tokens += known or self.native.tokenize(message.text.strip(), False)
+            tokens += self._note_tokens(message)
         return tuple(tokens)
 
-    def last_word(self, pieces: Sequence[ChatPiece], tokens: Sequence[int]) -> int | None:
-        """Where the last word of the last message stands in its rendered prompt, before the punctuation.
+    def _note_tokens(self, message: Message) -> tuple[int, ...]:
+        return self.native.tokenize(NOTE.format(message.note), False) if message.note else ()
+
+    def last_word(
+        self, pieces: Sequence[ChatPiece], messages: Sequence[Message], tokens: Sequence[int]
+    ) -> int | None:
+        """Where the last word of the last message stands in its rendered prompt, before punctuation and note.
 
         :returns: the index of the word's last token. None: the message has no word.
         """
         last = max(n for n, piece in enumerate(pieces) if not isinstance(piece, str))
         behind = sum(
             len(self.native.tokenize(piece, True)) for piece in pieces[last + 1 :] if isinstance(piece, str)
-        )
+        ) + len(self._note_tokens(messages[-1]))
         for n in range(len(tokens) - behind - 1, -1, -1):
             if tokens[n] in self.native.end_tokens:
                 return None
@@ -349,11 +356,14 @@ class LlamaConversation:
         messages = self._messages(history)
         pieces = self._model.template.pieces(messages)
         tokens = self._model.tokens(pieces, messages, self._known)
+        if messages[-1].note and len(tokens) + limits.max_tokens > self._model.context_tokens:
+            messages[-1] = replace(messages[-1], note="")
+            tokens = self._model.tokens(pieces, messages, self._known)
         job = self._job(JobKind.REPLY, tokens, priority)
         job.limits = limits
         job.cancelled = cancelled
         job.on_end_scored = on_end_scored
-        job.probe = self._model.last_word(pieces, tokens) if on_end_scored else None
+        job.probe = self._model.last_word(pieces, messages, tokens) if on_end_scored else None
         job.max_tokens = min(limits.max_tokens, self._model.context_tokens - len(tokens))
         if job.max_tokens < 1:
             raise EngineError(f"llm: a prompt of {len(tokens)} tokens leaves no room for a reply")

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from sipagent.speech.types import Cancelled
 
+NOTE = "\n(Answer with this alone: {})"
+"""How a message's note is shown."""
+
 
 class Role(Enum):
     """Who a message is from, in the chat template's words."""
@@ -22,6 +25,9 @@ class Message:
 
     role: Role
     text: str
+    note: str = ""
+    """What the model is shown behind the text of the last message, to answer it: this once, for in the
+    history of the next turn it is left out."""
 
 
 @dataclass(frozen=True, slots=True)

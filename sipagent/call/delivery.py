@@ -53,6 +53,12 @@ class Delivery:
             return False
         return asked_by(spoken.prepared_text) is Asked.YES_NO
 
+    def is_current(self, utterance_id: int) -> bool:
+        """It is being prepared or spoken."""
+        return any(
+            one is not None and one.utterance_id == utterance_id for one in (self.prepared, self.spoken)
+        )
+
     def prepare(self, attempt: int | None) -> Utterance:
         """A new utterance; the one that was being prepared has been dropped.
 

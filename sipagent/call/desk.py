@@ -10,7 +10,8 @@ import structlog
 
 from sipagent.call.audit import Book, CallAudit
 from sipagent.call.audit_server import ServerAudit
-from sipagent.call.parts import SessionParts
+from sipagent.call.outbound import OutboundCall
+from sipagent.call.parts import SessionParts, for_order
 from sipagent.call.ports import EndCall, Line, Mailbox, Offer, Rejection
 from sipagent.call.record import CallRecord
 from sipagent.call.session import Session
@@ -85,7 +86,7 @@ class Desk:
             self._audit.refused(call_id, offer, outcome)
         return outcome
 
-    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> Session:
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig, order: OutboundCall) -> Session:
         """Begin the conversation of an outgoing call; the line dials once its start is in the ledger.
 
         :raises CapacityError: the desk is closed, or there is no room.
@@ -94,7 +95,8 @@ class Desk:
             raise CapacityError("shutting down, or not ready yet")
         if self._book is not None and not self._book.state.is_writable:
             raise CapacityError(f"ledger: {self._book.state.problem}")
-        return self._begin(uuid.uuid4().hex[:12], offer, line, self._parts_for(persona, offer))
+        parts = for_order(self._parts_for(persona, offer), order)
+        return self._begin(uuid.uuid4().hex[:12], offer, line, parts)
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
         """Note a call that the SIP side has refused by itself."""

@@ -6,7 +6,7 @@
 The machine decides; here is nothing but how its actions are performed. Call thread only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -14,17 +14,20 @@ import structlog
 from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.answers import Answers
+from sipagent.call.conduct import Answer, Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
+from sipagent.call.guide import Guide
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts, phrase_text
 from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
 from sipagent.call.tape import CallTape
 from sipagent.call.tool_calls import ToolCalls, ToolDone
-from sipagent.call.utterance import Speaker, Utterance
+from sipagent.call.utterance import ClaimReplaced, Speaker, Utterance
 from sipagent.units import Pcm16, monotonic_ms
 
 
@@ -38,6 +41,7 @@ class Dialogue:
         parts: SessionParts,
         record: CallRecord,
         tape: CallTape,
+        guide: Guide,
         tools: ToolCalls,
         post: Callable[[object], None],
         hang_up: Callable[[], None],
@@ -45,16 +49,27 @@ class Dialogue:
     ) -> None:
         self._ear, self._mouth, self._parts = ear, mouth, parts
         self._record, self._tape, self._post, self._log = record, tape, post, log
+        self._guide = guide
+        self._announcement = ""
+        self.has_begun = False
+        """The conversation goes on; else it rests, and the guide listens alone."""
+        self._tools = tools
         self.hang_up = hang_up
         """End the call."""
         self._turn = tm.Turn()
         self._history: list[Message] = []
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
-        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post)
+        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
+        self._conduct = Conduct(parts.persona, record.conduct)
+        self._answers = Answers(self._speaker, parts.knowledge)
         deeds = Deeds(
-            self._begin_utterance, self._end_call, record.outcome, self._hand_over, self._send_digits
+            self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
         )
-        self._flow = FlowTalk(parts.flow, self._speaker, deeds, tools, post, log) if parts.flow else None
+        self._flow = (
+            FlowTalk(parts.flow, self._speaker, self._answers, deeds, tools, post, log)
+            if parts.flow
+            else None
+        )
         self._caller_since_ms: int | None = None
         """When the turn's first voice came; None: nothing of it was heard."""
 
@@ -66,19 +81,34 @@ class Dialogue:
         """The goodbye is being said."""
         return self._turn.is_closing
 
-    def open(self, now_ms: int) -> None:
-        """Say what opens the call: about its recording, then the greeting. What else goes on is dropped."""
+    @property
+    def is_taking_turn(self) -> bool:
+        """The caller's turn has begun and was not answered."""
+        return self.has_begun and self._turn.caller is not tm.Caller.SILENT
+
+    def rehearse(self, announcement: str) -> None:
+        """Have the voice ready for ``open``."""
+        self._speaker.rehearse(*self._opening(announcement))
+
+    def open(self, now_ms: int, announcement: str = "") -> None:
+        """Say what opens the call: the announcement, about its recording, the greeting. What else goes on is
+        dropped."""
         if self._turn.is_closing:
             return
+        self.has_begun, self._announcement = True, announcement
         self._drop_prepared()
         self._forget_turn()
         self._turn = tm.Turn(attempt=self._turn.attempt + 1)
-        interruptible = self._parts.persona.greeting_interruptible and not self._tape.is_announcing
+        must_be_heard = bool(announcement) or self._tape.is_announcing
+        interruptible = self._parts.persona.greeting_interruptible and not must_be_heard
         self._step(ev.CallStarted(now_ms, greeting_interruptible=interruptible))
 
     def say_goodbye(self) -> None:
-        """Hang up behind a goodbye."""
-        self._step(ev.EndWanted(monotonic_ms()))
+        """Hang up behind a goodbye; at once where nobody has been spoken to."""
+        if self.has_begun:
+            self._step(ev.EndWanted(monotonic_ms()))
+        else:
+            self.hang_up()
 
     def stop(self) -> None:
         """The line is gone: nothing more is said or prepared."""
@@ -94,7 +124,8 @@ class Dialogue:
     def pump(self) -> None:
         """What the clock brings: sound from the line, room on the line, time."""
         for heard in self._ear.listen():
-            self._step(heard)
+            if self.has_begun:
+                self._step(heard)
         pumped = self._mouth.pump()
         if pumped.began_ms is not None:
             self._speech_began(pumped.began_ms, is_filler=pumped.answered_ms is None)
@@ -102,6 +133,8 @@ class Dialogue:
             self._answer_began(pumped.answered_ms)
         if pumped.ended_ms is not None:
             self._speech_ended(pumped.ended_ms)
+        if not self.has_begun:
+            return
         now_ms = monotonic_ms()
         self._step(ev.Tick(now_ms, is_dry=self._mouth.is_dry))
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
@@ -110,9 +143,20 @@ class Dialogue:
         if self._flow is not None:
             self._flow.clock(now_ms)
 
+    def fall_silent(self) -> None:
+        """It was no conversation: stop, and rest."""
+        self._drop_prepared()
+        if self._mouth.is_active:
+            self._delivery.stop()
+        self._forget_turn()
+        self._turn = tm.Turn(attempt=self._turn.attempt + 1, is_closing=self._turn.is_closing)
+        self.has_begun = False
+
     def take(self, event: object) -> None:
         """What a lane has found out or prepared."""
         match event:
+            case ToolDone() if self._turn.is_closing:
+                self._tools.take(event)  # noted; nothing is said over the goodbye
             case Understood() | ToolDone() if self._flow is not None and not self._turn.is_closing:
                 self._flow.take(event)
             case _ if isinstance(event, SoundEvent):
@@ -120,13 +164,19 @@ class Dialogue:
                 if failed_attempt is not None:
                     self._step(ev.AttemptFailed(failed_attempt, monotonic_ms()))
                 self._delivery.settle()
+            case ev.TextHeard(attempt, text) if attempt < 0:
+                if attempt == self._ear.guides_attempt:  # else it is of something that is over
+                    self._guide.heard(text)
             case ev.TextHeard():
+                self._guide.heard(event.text)
                 self._delivery.stamp("stt_final")
                 self._tape.heard(event.text, event.now_ms)
                 self._step(replace(event, is_asked=self._delivery.is_ending_question))
             case ev.EndScored():
                 self._delivery.stamp("eot_score")
                 self._step(event)
+            case ClaimReplaced(utterance_id, claim, text) if self._delivery.is_current(utterance_id):
+                self._record.claim_replaced(claim, text)
             case ev.WordsScored() | ev.ReplyBegan() | ev.AttemptFailed():
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
@@ -156,9 +206,16 @@ class Dialogue:
 
     def _speech_ended(self, at_ms: int) -> None:
         text = self._delivery.ended(at_ms)
+        if target := self._conduct.said():
+            self._hand_over(target, "")
         asked = self._flow.asked if self._flow is not None else None
         self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
-        if self._tape.agent_ended(text, at_ms):
+        if not self.has_begun and text:
+            self._ear.forget()
+            self._guide.said()
+        elif not self.has_begun:
+            self.hang_up()  # the voice has failed: nothing was said
+        elif self._tape.agent_ended(text, at_ms):
             self.open(at_ms)
 
     def _agent_told(self, text: str) -> None:
@@ -207,6 +264,9 @@ class Dialogue:
             case ev.Judge(attempt):
                 judged = self._new_utterance(attempt)
                 self._ear.transcribe(attempt, judged.is_cancelled, judged.waited, is_final=False)
+            case ev.HandOver():
+                lost = self._parts.persona.lost
+                self._hand_over(lost.transfer, lost.say)
             case ev.HangUp():
                 self.hang_up()
 
@@ -229,6 +289,9 @@ class Dialogue:
         assert utterance is not None
         assert utterance.attempt is not None
         utterance.caller_text = text
+        if not self._tape.is_asking and (fixed := self._conduct.prepare(utterance, text)):
+            self._prepare_fixed(utterance, fixed)
+            return
         if self._flow is not None and not self._tape.is_asking:
             self._flow.prepare(utterance, self._history, text)
             return
@@ -241,7 +304,15 @@ class Dialogue:
             self._speaker.say(utterance, answer)
             self._step(ev.ReplyBegan(utterance.attempt))
             return
-        self._speaker.reply(utterance, [*self._history, Message(Role.CALLER, text)])
+        self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
+
+    def _prepare_fixed(self, utterance: Utterance, fixed: Answer) -> None:
+        """What the program answers itself, and a flow's open question once more."""
+        assert utterance.attempt is not None
+        question = self._flow.question if self._flow is not None and not fixed.is_last else ""
+        self._speaker.say(utterance, f"{fixed.text} {question}".strip())
+        attempt = utterance.attempt
+        self._step(ev.ReplyEndsCall(attempt) if fixed.ends_call else ev.ReplyBegan(attempt))
 
     def _drop_prepared(self) -> None:
         if self._delivery.drop_prepared() and self._flow is not None:
@@ -254,17 +325,26 @@ class Dialogue:
         self._record.heard(text, self._caller_since_ms, prepared.stamps_ms["speech_end"])
         self._tape.said(text, monotonic_ms())
         utterance = self._delivery.commit()
+        self._conduct.commit(utterance)
         if self._flow is not None:
             self._flow.commit(utterance)
+        self._guide.caller_said(text)
 
     def _say(self, phrase: ev.Phrase, index: int) -> None:
-        is_opening = phrase is ev.Phrase.GREETING and self._tape.opening
-        text = self._tape.opening if is_opening else phrase_text(self._parts.persona, phrase, index)
-        if self._flow is not None and phrase is ev.Phrase.GREETING and not self._tape.is_asking:
-            text = self._flow.opened(text)
-        elif self._flow is not None and phrase is ev.Phrase.NO_INPUT and not self._is_last_prompt(index):
+        if phrase is ev.Phrase.GREETING:
+            self._speaker.say(self._phrase_utterance(), *self._opening(self._announcement))
+            return
+        text = phrase_text(self._parts.persona, phrase, index)
+        if self._flow is not None and phrase is ev.Phrase.NO_INPUT and not self._is_last_prompt(index):
             text = self._flow.silent(text)
         self._speaker.say(self._phrase_utterance(), text)
+
+    def _opening(self, announcement: str) -> tuple[str, ...]:
+        """What is said first; the flow begins with it."""
+        text = self._tape.opening or phrase_text(self._parts.persona, ev.Phrase.GREETING, 0)
+        if self._flow is not None and not self._tape.is_asking:
+            text = self._flow.opened(text)
+        return (announcement, text) if announcement else (text,)
 
     def _is_last_prompt(self, index: int) -> bool:
         return index == len(self._parts.persona.no_input.prompts) - 1
@@ -301,6 +381,12 @@ class Dialogue:
 
     def _send_digits(self, digits: str) -> None:
         self._post(SendDigits(digits))
+
+    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
+        self._record.outcome(name, data)
+        if self._parts.memory is not None:
+            self._parts.memory.outcome(name, data)
+        self._guide.outcome(name, data)
 
     def _end_call(self) -> None:
         self._step(ev.ReplyEndsCall(self._turn.attempt))

@@ -75,9 +75,13 @@ class Ear:
         post: Callable[[object], None],
         log: structlog.stdlib.BoundLogger,
         tap: Callable[[Pcm16, Pcm16], None] | None = None,
+        watch: Callable[[Pcm16, float], None] | None = None,
     ) -> None:
-        """:param tap: gets every window of the line and what was played meanwhile; must be quick."""
+        """:param tap: gets every window of the line and what was played meanwhile; must be quick.
+        :param watch: gets every window that is listened to and its probability of voice.
+        """
         self._tap = tap
+        self._watch = watch
         self._ring = rings.from_line
         self._played_ring = rings.played
         self._echo = EchoGate()
@@ -96,6 +100,9 @@ class Ear:
         self._pending: deque[Pcm16] = deque(maxlen=_LONGEST_PENDING_SAMPLES // vad.WINDOW_SAMPLES)
         self._pending_samples = 0
         self._needs_reset = False
+        self.guides_attempt = -1
+        """Marks a text that the guide has asked for, of what came since ``forget``: no attempt of the turn
+        machine's is below zero."""
         self._pending_lock = threading.Lock()
         self._stream_lock = threading.Lock()
 
@@ -107,7 +114,10 @@ class Ear:
         events: list[Event] = []
         for window, played in self._windows(self._played_ring):
             self._echo.push(window, played)
-            change = self._tracker.step(self._voice_probability(window), self._heard_samples)
+            voice = self._voice_probability(window)
+            if self._watch is not None:
+                self._watch(window, voice)
+            change = self._tracker.step(voice, self._heard_samples)
             self._heard_samples += len(window)
             if isinstance(change, vad.VoiceStarted):
                 events.append(VoiceStarted(self._time_of_ms(change.at_sample)))
@@ -179,6 +189,7 @@ class Ear:
         self._is_collecting = bool(kept)
         self._turn.clear()
         self._turn.extend(kept)
+        self.guides_attempt -= 1
         with self._pending_lock:
             self._pending.clear()
             self._pending.extend(kept)

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from sipagent.brain.types import Message, Reader, Role
+from sipagent.call.answers import Answers
 from sipagent.call.dictation import Asked
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import ToolAnswer, ToolRunner
@@ -29,7 +30,7 @@ from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.machine import step as step_flow
-from sipagent.flows.schema import Flow
+from sipagent.flows.schema import QUESTION, REPEAT, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 
@@ -52,6 +53,8 @@ class FlowParts:
     lane: Lane
     tools: ToolRunner | None = None
     """Those of the persona; None: nothing is installed."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What is known of the call when it begins, in place of the flow's own values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class _Step:
     """To be done at the commit."""
     is_committed: bool = False
     has_acted: bool = False
-    """A tool that is not safe has been called."""
+    """A tool that is not safe has been called, or the call is being handed over."""
     before: Talk | None = None
     """Where the talk stood before the commit, as long as it can be taken back."""
     run_id: str = ""
@@ -108,6 +111,7 @@ class FlowTalk:
         self,
         parts: FlowParts,
         speaker: Speaker,
+        answers: Answers,
         deeds: Deeds,
         tools: ToolCalls,
         post: Callable[[object], None],
@@ -117,6 +121,7 @@ class FlowTalk:
         self._flow = parts.flow
         self._understanding = Understanding(parts.flow, parts.reader)
         self._speaker = speaker
+        self._answers = answers
         self._deeds = deeds
         self._tools = tools
         self._run_id = ""
@@ -139,13 +144,19 @@ class FlowTalk:
         return asked_of(expected_of(self._flow, self._talk))
 
     @property
+    def question(self) -> str:
+        """The open question, to be asked once more; empty where it is the model's to word."""
+        _, actions = step_flow(self._flow, self._talk, fm.Heard("", Meaning(REPEAT)), self._now())
+        return " ".join(_texts(actions))
+
+    @property
     def filler(self) -> str:
         """What the tool at work says while the caller waits; empty: what is usual."""
         return self._tools.filler
 
     def opened(self, greeting: str) -> str:
         """The greeting and the first question. The flow begins (again)."""
-        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(), self._now())
+        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(self._parts.variables), self._now())
         self._step = None
         return " ".join([greeting, *_texts(actions)]).strip()
 
@@ -162,6 +173,8 @@ class FlowTalk:
             return  # a tool is at work: its answer is what is said
         expected, now = expected_of(self._flow, self._talk), self._now()
         meaning = understand_by_rules(self._flow, expected, text, now)
+        if meaning is None and expected.may_answer and self._answers.knows(text):
+            meaning = Meaning(QUESTION)
         if meaning is not None:
             self._advance(step, fm.Heard(text, meaning))
             return
@@ -291,7 +304,7 @@ class FlowTalk:
                     self._run_id = step.run_id
                 case fm.Transfer(target):
                     if self._deeds.transfer(target, " ".join(step.said)):
-                        step.said = []
+                        step.said, step.has_acted = [], True
                     else:
                         self._advance(step, fm.TransferFailed())
 
@@ -312,8 +325,12 @@ class FlowTalk:
         messages = list(step.history)
         if isinstance(wording, fm.Word):
             messages[-1] = replace(messages[-1], text=f"{messages[-1].text} ({wording.instruction})")
-        first = " ".join([*before, *_texts(actions[:at])])
-        self._speaker.reply(step.utterance, messages, first=first, then=" ".join(_texts(actions[at + 1 :])))
+        first, then = " ".join([*before, *_texts(actions[:at])]), " ".join(_texts(actions[at + 1 :]))
+        if isinstance(wording, fm.Answer):
+            self._answers.answer(step.utterance, messages, first=first, then=then)
+        else:
+            told = (wording.instruction,)
+            self._speaker.reply(step.utterance, messages, first=first, then=then, told=told)
 
     def _run(self, step: _Step, call: fm.CallTool) -> None:
         step.has_acted |= not call.is_safe

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from sipagent.config.variables import OF_THE_CALL
 
 LONGEST_VALUE = 40
+CALLER_NAME, LAST_CALL, LAST_OUTCOME, NOTED = "caller_name", "last_call", "last_outcome", "noted_"
+"""Variables that what is remembered of the caller fills; the last one begins the names of other notes."""
 _PLACE = re.compile(r"\{(" + OF_THE_CALL.pattern + r")\}")
 _HARMLESS_SIGNS = frozenset("+-.,'@_#*/&")
 
@@ -35,6 +37,11 @@ class Identity:
     extra: Mapping[str, str] = field(default_factory=dict)
     """X- headers by variable name: ``x_account_id``."""
 
+    @property
+    def is_doubted(self) -> bool:
+        """The carrier does not vouch for the caller's number, though it looked."""
+        return self.verstat.startswith(("failed", "no-tn"))
+
     def variables(self) -> dict[str, str]:
         """What a prompt may name, harmless."""
         named = {
@@ -47,16 +54,15 @@ class Identity:
         return {name: harmless(value) for name, value in {**self.extra, **named}.items()}
 
 
-def harmless(text: str) -> str:
-    """Letters, digits, spaces and simple punctuation of ``text``, at most 40 characters."""
+def harmless(text: str, longest: int = LONGEST_VALUE) -> str:
+    """Letters, digits, spaces and simple punctuation of ``text``, at most so many characters."""
     kept = [
         char if char in _HARMLESS_SIGNS or unicodedata.category(char)[0] in "LN" else " "
-        for char in unicodedata.normalize("NFKC", text[: 4 * LONGEST_VALUE])
+        for char in unicodedata.normalize("NFKC", text[: 4 * longest])
     ]
-    return " ".join("".join(kept).split())[:LONGEST_VALUE].strip()
+    return " ".join("".join(kept).split())[:longest].strip()
 
 
-def filled(prompt: str, identity: Identity) -> str:
-    """``prompt`` with its variables; one that the call does not have is empty, other braces stay."""
-    values = identity.variables()
+def filled(prompt: str, values: Mapping[str, str]) -> str:
+    """``prompt`` with the call's variables; one that it does not have is empty, other braces stay."""
     return _PLACE.sub(lambda match: values.get(match.group(1), ""), prompt)

@@ -7,12 +7,13 @@ import random
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 from sipagent.call.dialling import Attempt, Outcome
+from sipagent.call.guide import Guide
 from sipagent.call.ports import EndCall, Line, LineBeside, Mailbox, Offer
 from sipagent.call.spend import Booking, OutboundRefused, SpendBook, price_per_minute
 from sipagent.call.transfer import DIAL_LIMIT_MS
@@ -50,6 +51,12 @@ class OutboundCall:
     """How often this contact has been tried, with this call; for the ledger."""
     ring_s: int | None = None
     """Longest wait for an answer; None: ``limits.outbound.ring_s``."""
+    max_call_s: int | None = None
+    """Longest conversation; the persona's where that is shorter."""
+    flow_variables: Mapping[str, str] = field(default_factory=dict)
+    """Values for the ``variables`` of the persona's flow; those that it does not have are passed over."""
+    guide: Guide | None = None
+    """Decides when the conversation begins; None: with the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ class DialOrder:
     """SIP address that is called as it stands; empty: the number at each trunk's domain."""
     is_beside: bool = False
     """A caller of ours waits for it: it may go beyond ``limits.max_calls``, where the library has places."""
+    hears_early_media: bool = False
+    """What sounds before the answer is for the conversation's ear."""
 
 
 class OutboundLine(Line, Protocol):
@@ -125,7 +134,7 @@ class Dialler(Protocol):
 class PlacingDesk(Protocol):
     """Where the conversations begin."""
 
-    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> "Session":
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig, order: OutboundCall) -> "Session":
         """Begin the conversation of an outgoing call. :raises CapacityError: there is no room."""
 
 
@@ -184,6 +193,11 @@ class OutboundDesk:
     def __repr__(self) -> str:
         return f"OutboundDesk({self._spend!r})"
 
+    def use(self, config: Config) -> None:
+        """Check and route new calls by another configuration; today's money and calls go on counting."""
+        self._config = config
+        self._spend = SpendBook(config.limits.outbound)  # the count is in its file
+
     def place(
         self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
     ) -> PlacedCall:
@@ -224,6 +238,7 @@ class OutboundDesk:
                 routes=tuple(trunks),
                 caller_id=call.caller_id,
                 ring_ms=ring_s * 1000,
+                hears_early_media=call.guide is not None,
                 on_progress=placed.on_progress,
                 on_result=on_result,
             )
@@ -240,7 +255,7 @@ class OutboundDesk:
             attempt=call.attempt,
         )
         try:
-            placed.session = self._desk.place(offer, line, persona)
+            placed.session = self._desk.place(offer, line, persona, call)
         except Exception:
             line.release()
             raise
@@ -314,6 +329,8 @@ def checked(config: Config, call: OutboundCall) -> tuple[str, PersonaConfig, lis
     if call.persona not in config.personas:
         raise OutboundRefused(f"no persona {call.persona!r}; there are: {', '.join(config.personas)}")
     persona = fill(config.personas[call.persona], call.variables)
+    longest_s = min(persona.max_call_s, call.max_call_s or persona.max_call_s)
+    persona = replace(persona, max_call_s=longest_s)
     if call.caller_id and not CALLER_ID.fullmatch(call.caller_id):
         raise OutboundRefused(f"caller id: expected a number, as in +15550100123, got {call.caller_id!r}")
     trunks = [trunk for trunk in config.trunks if call.trunk in ("", trunk.name)]

@@ -122,6 +122,7 @@ class CallRecord:
             v2v_ms=v2v_ms,
             stamps=stamps,
             queued_ms=answer.queued_ms,
+            by=answer.by or None,
             **_filler_of(answer),
         )
 
@@ -151,6 +152,14 @@ class CallRecord:
         self._log.info("call.outcome", outcome=name, pii_data=dict(data))
         body: dict[str, object] = {"name": f"outcome.{name}", "reached_ms": monotonic_ms()}
         self._audit.note(Kind.CALL_MILESTONE, body, sealed={"data": dict(data)})
+
+    def conduct(self, topic: str) -> None:
+        """The program has answered words of the caller's itself."""
+        self._log.info("caller.answered_by_rule", topic=topic)
+
+    def claim_replaced(self, claim: str, text: str) -> None:
+        """The model claimed what nobody has told it: a fixed sentence is spoken instead."""
+        self._log.warning("reply.claim_replaced", claim=claim, pii_text=text)
 
     def tool_called(self, tool: str, run_id: str, arguments: Mapping[str, str]) -> None:
         """A tool begins its work."""

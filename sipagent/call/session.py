@@ -16,6 +16,7 @@ import structlog
 from sipagent.call.controls import ControlEvent, Controls
 from sipagent.call.dialogue import Dialogue
 from sipagent.call.ear import Ear
+from sipagent.call.guide import BeginAtOnce, Guide
 from sipagent.call.mouth import Mouth
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import (
@@ -34,12 +35,15 @@ from sipagent.call.ports import (
 )
 from sipagent.call.record import CallRecord
 from sipagent.call.rest import Rest
+from sipagent.call.stage import CallStage
 from sipagent.call.tape import CallTape
 from sipagent.call.tool_calls import ToolCalls, context_of
+from sipagent.call.turn_events import TextHeard
 from sipagent.units import Pcm16, monotonic_ms
 
 _POLL_S = 0.005
 _GOODBYE_LIMIT_MS = 10_000
+_LAST_WORDS_MS = 3000
 _UNAVAILABLE = 503
 
 
@@ -69,14 +73,22 @@ class Session:
         self._on_end = on_end
         self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
-        self._ear = Ear(line.audio, parts.hearing, parts.stream, self.post, log, tap=self._tap)
+        guide: Guide = parts.guide or BeginAtOnce()
+        self._guide = guide
+        self._ear = Ear(
+            line.audio, parts.hearing, parts.stream, self.post, log, tap=self._tap, watch=guide.window
+        )
         mouth = Mouth(line.audio)
         runner = parts.flow.tools if parts.flow is not None else None
         tools = ToolCalls(runner, context_of(call_id, offer, parts.persona), record, self.post)
-        self._dialogue = Dialogue(self._ear, mouth, parts, record, tape, tools, self.post, self.hang_up, log)
+        self._dialogue = Dialogue(
+            self._ear, mouth, parts, record, tape, guide, tools, self.post, self.hang_up, log
+        )
+        self._stage = CallStage(self._dialogue, self._ear, self.hang_up)
         rest = Rest(self._ear, mouth)
         self._controls = Controls(self._dialogue, offer, line, parts, record, rest, self.post)
         self._up_ms: int | None = None
+        self._hears_early_media = False
         self._has_hung_up = False
         self._closing_since_ms = 0
         self._is_time_up = False
@@ -137,8 +149,11 @@ class Session:
         """Answer once the call's start is on the disk."""
         problem = self._record.begin(self._offer, self._parts.persona)
         if problem is None:
+            self._guide.enter(self._stage)
             self._line.answer()
             self._record.accepted()
+            if self._parts.guide is not None:
+                self._dialogue.rehearse(self._guide.announcement)
         else:
             self._line.refuse(Rejection(_UNAVAILABLE, problem, self._parts.retry_after_s))
 
@@ -158,9 +173,14 @@ class Session:
                 event = None
         if self._up_ms is not None:
             self._pump(self._up_ms)
+        elif self._hears_early_media:
+            self._ear.listen()  # for the guide
+            self._ear.forget()
         return None
 
     def _finish(self, down: LineDown | None) -> None:
+        if self._parts.guide is not None and self._dialogue.is_taking_turn:
+            self._hear_last_words()
         self._dialogue.stop()
         self._controls.close()
         self._parts.conversation.close()
@@ -169,7 +189,23 @@ class Session:
         self._tape.close()
         self._record.ended(down, self._line.audio, monotonic_ms())
         self._line.release()
+        if self._parts.memory is not None and self._up_ms is not None:
+            self._parts.memory.close()
         self._on_end(self)
+        self._guide.left(is_broken=down is None)
+
+    def _hear_last_words(self) -> None:
+        """Who says "never call me again" and hangs up has said it."""
+        self._stage.transcribe_now()
+        deadline_ms = monotonic_ms() + _LAST_WORDS_MS
+        while (left_ms := deadline_ms - monotonic_ms()) > 0:
+            try:
+                event = self._mailbox.get(timeout=left_ms / 1000)
+            except queue.Empty:
+                return
+            if isinstance(event, TextHeard) and event.attempt == self._ear.guides_attempt:
+                self._guide.caller_said(event.text)
+                return
 
     def _pump(self, up_ms: int) -> None:
         """What the clock brings: sound from the line, room on the line, time."""
@@ -196,9 +232,10 @@ class Session:
                 self._controls.up(event)
                 self._record.up(at_ms)
                 self._tape.up(at_ms)
-                self._dialogue.open(at_ms)
+                self._guide.answered()
             case LineProgress():
                 self._record.progress(event)
+                self._hears_early_media |= event.what == "early_media" and self._parts.guide is not None
             case EndCall(reason):
                 self._record.end_wanted("call.end_wanted", reason=reason)
                 if self._up_ms is None:
@@ -208,7 +245,9 @@ class Session:
             case DigitPressed(digit, _, how):
                 self._record.pressed(digit, how)
                 now_ms = monotonic_ms()
-                if self._up_ms is not None and not self._dialogue.pressed(digit, now_ms):
+                if self._up_ms is None or self._guide.pressed(digit):
+                    return
+                if self._dialogue.has_begun and not self._dialogue.pressed(digit, now_ms):
                     self._controls.pressed(digit, now_ms)
             case MediaFault(text, sent_to):
                 self._record.media_fault(text, sent_to)

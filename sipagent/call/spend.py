@@ -21,6 +21,12 @@ class OutboundRefused(SipAgentError):
     """``limits.outbound`` does not let this call be placed. Nothing was dialled."""
 
 
+class NotNow(OutboundRefused):
+    """Later it may."""
+
+    retryable = True
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """What the file holds."""
@@ -62,11 +68,9 @@ class SpendBook:
         price = _price(per_minute, longest_s)
         with self._open() as (day, write):
             if day.calls >= limits.calls_per_day:
-                raise OutboundRefused(
-                    f"limits.outbound.calls_per_day: {day.calls} calls were placed today (UTC)"
-                )
+                raise NotNow(f"limits.outbound.calls_per_day: {day.calls} calls were placed today (UTC)")
             if limits.spend_per_day is not None and day.spent + price > limits.spend_per_day:
-                raise OutboundRefused(
+                raise NotNow(
                     f"limits.outbound.spend_per_day: {day.spent:.2f} of {limits.spend_per_day:.2f} are spent "
                     f"or booked, and this call may cost {price:.2f}"
                 )
@@ -92,7 +96,7 @@ class SpendBook:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 yield self._read(file), lambda day: _write(file, day)
         except OSError as exc:
-            raise OutboundRefused(
+            raise NotNow(
                 f"limits.outbound.count_file: {path} cannot be used: {exc.strerror or exc}; "
                 "without a count no call is placed"
             ) from exc
@@ -109,9 +113,7 @@ class SpendBook:
             is_sound = False
         if not is_sound:
             path = self._limits.count_file
-            raise OutboundRefused(
-                f"limits.outbound.count_file: {path} is damaged; look at it, then delete it"
-            )
+            raise NotNow(f"limits.outbound.count_file: {path} is damaged; look at it, then delete it")
         return found if found.day == today else Day(today)
 
 

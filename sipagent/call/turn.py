@@ -31,6 +31,7 @@ from sipagent.call.turn_events import (
     Event,
     ForgetSound,
     ForgetTurn,
+    HandOver,
     HangUp,
     Phrase,
     PrepareReply,
@@ -252,6 +253,11 @@ def _failed(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) ->
 
 def _apologise(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
     turn = replace(turn, failures=turn.failures + 1)
+    if turn.failures >= rules.max_failures and rules.hands_over:
+        actions += [DropAttempt(turn.attempt), ForgetTurn(), HandOver()]
+        return replace(
+            turn.next_attempt(), caller=Caller.SILENT, agent=Agent.IDLE, failures=0, idle_since_ms=now_ms
+        )
     if turn.failures >= rules.max_failures:
         actions.append(ForgetTurn())
         return _close(turn, actions)

@@ -218,12 +218,18 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """Too many turns have failed: somebody else shall take the call."""
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     pass
 
 
 Action = (
     Say
+    | HandOver
     | BeginAttempt
     | PrepareReply
     | ScoreEnd

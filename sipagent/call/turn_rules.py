@@ -19,7 +19,9 @@ class TurnRules:
     no_input_after_ms: int = 8000
     no_input_prompts: int = 2
     max_failures: int = 2
-    """Failed turns in a row after which the agent says goodbye."""
+    """Failed turns in a row after which the agent gives up."""
+    hands_over: bool = False
+    """Then the caller is handed over; else the agent says goodbye."""
     meant_ms: int = 1000
     """Voice without words that is taken for speech nobody could understand."""
     answer_ms: int = 300

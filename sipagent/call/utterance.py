@@ -1,10 +1,13 @@
 """What the agent is about to say: prepared on the lanes, collected by the call, committed or dropped."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from sipagent.brain.clauses import ClauseSplitter
+from sipagent.brain.guarded import ClaimRules, guarded, known_in
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import Conversation, Message, SamplingLimits
 from sipagent.call.turn_events import ReplyBegan, WordsScored
@@ -12,6 +15,7 @@ from sipagent.call.work import Lane, Priority
 from sipagent.errors import EngineError
 from sipagent.speech.phrases import PhraseCache
 from sipagent.speech.shaping import pause_after_ms
+from sipagent.speech.types import never_cancelled
 from sipagent.units import Pcm16, monotonic_ms
 
 _FIRST_SOUND_LIMIT_S = 0.5
@@ -44,6 +48,15 @@ class UtteranceFailed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimReplaced:
+    """The model wrote what it must not claim: a fixed sentence stands for the rest of its reply."""
+
+    utterance_id: int
+    claim: str
+    text: str
+
+
 @dataclass(slots=True)
 class Utterance:
     """One utterance of the agent, as its call sees it. Call thread, but for ``cancel`` and ``stamp``."""
@@ -56,6 +69,8 @@ class Utterance:
     text: str = ""
     is_complete: bool = False
     is_committed: bool = False
+    by: str = ""
+    """How the knowledge decided about the caller's question; empty: it was not asked."""
     stamps_ms: dict[str, int] = field(default_factory=dict)
     filler_at_ms: int | None = None
     """When "one moment" was heard before it."""
@@ -113,54 +128,85 @@ class Speaker:
         conversation: Conversation,
         limits: SamplingLimits,
         post: Callable[[object], None],
+        claims: ClaimRules | None = None,
     ) -> None:
+        """:param claims: what the model may claim; None: anything."""
+        self._claims = claims
         self._engines = engines
         self._conversation = conversation
         self._limits = limits
         self._post = post
 
-    def say(self, utterance: Utterance, text: str) -> None:
-        """Prepare a phrase. Where its sound is cached it is there before this returns."""
-        pcm = self._engines.phrases.lookup(text)
-        if pcm is not None:
-            utterance.sound_begun()
-            self._post(SoundPrepared(utterance.utterance_id, pcm, text))
-            self._post(UtteranceComplete(utterance.utterance_id, text))
+    def say(self, utterance: Utterance, *texts: str) -> None:
+        """Prepare a phrase, or several in a row. Sound that is cached is there before this returns."""
+        before = ""
+        sounds = [pcm for text in texts if (pcm := self._engines.phrases.lookup(text)) is not None]
+        if len(sounds) < len(texts):
+            for text in texts:
+                self._synthesize(utterance, text, before)
+                before = text
+            self._complete(utterance, " ".join(texts))
+            return
+        utterance.sound_begun()
+        for text, pcm in zip(texts, sounds, strict=True):
+            pause_ms = pause_after_ms(before) if before else 0
+            self._post(SoundPrepared(utterance.utterance_id, pcm, text, pause_ms))
+            before = text
+        self._post(UtteranceComplete(utterance.utterance_id, " ".join(texts)))
+
+    def rehearse(self, *texts: str) -> None:
+        """Have the sound of phrases cached when they are due; what is due now goes first."""
+        for text in texts:
+            self._engines.tts_lane.submit(
+                partial(self._speak_to_nobody, text), priority=Priority.TAIL, cancelled=never_cancelled
+            )
+
+    def _speak_to_nobody(self, text: str) -> None:
+        with suppress(EngineError):  # it is told when the phrase is due
+            for _ in self._engines.phrases.speak(text, never_cancelled):
+                pass
+
+    def tell(self, utterance: Utterance, text: str) -> None:
+        """Prepare a text of some length, clause by clause, so that its beginning is there soon."""
+        if self._engines.phrases.lookup(text) is not None:
+            self.say(utterance, text)
         else:
-            self._synthesize(utterance, text, before="")
-            self._complete(utterance, text)
+            self._engines.reply_lane.submit(
+                lambda: self._tell(utterance, text),
+                priority=Priority.FIRST_CLAUSE,
+                cancelled=utterance.is_cancelled,
+                waited=utterance.waited,
+            )
+        if utterance.attempt is not None:
+            self._post(ReplyBegan(utterance.attempt))
+
+    def _tell(self, utterance: Utterance, text: str) -> None:
+        splitter, before = ClauseSplitter(), ""
+        for clause in (*splitter.push(text), *splitter.flush()):
+            before = self._clause(utterance, clause, before)
+        self._complete(utterance, text)
 
     def reply(
-        self, utterance: Utterance, history: Sequence[Message], *, first: str = "", then: str = ""
+        self,
+        utterance: Utterance,
+        history: Sequence[Message],
+        *,
+        first: str = "",
+        then: str = "",
+        told: Sequence[str] = (),
     ) -> None:
         """Prepare the model's answer to ``history``, which ends with the caller's message.
 
         :param first: phrase before it. :param then: phrase behind it, as a question to come back to.
+        :param told: what the program gives the model to say, and so may be claimed.
         """
 
-        attempt = utterance.attempt
-
-        def end_scored(score: float) -> None:
-            if attempt is not None:
-                self._post(WordsScored(attempt, score))
-
         def job() -> None:
-            splitter = ClauseSplitter()
-            written: list[str] = []
+            clauses: list[str] = []
             before = self._clause(utterance, first, "") if first else ""
             try:
-                pieces = self._conversation.reply(
-                    history, self._limits, utterance.is_cancelled, on_end_scored=end_scored
-                )
-                for piece in pieces:
-                    if not written:
-                        utterance.stamp("llm_first_token")
-                        if attempt is not None:
-                            self._post(ReplyBegan(attempt))
-                    written.append(piece)
-                    for clause in splitter.push(piece):
-                        before = self._clause(utterance, clause, before)
-                for clause in splitter.flush():
+                for clause in self._worded(utterance, history, told):
+                    clauses.append(clause)
                     before = self._clause(utterance, clause, before)
             except EngineError as error:
                 if not then:
@@ -171,11 +217,41 @@ class Speaker:
             if not before:
                 self._post(UtteranceFailed(utterance.utterance_id, "llm: the reply has nothing to say"))
                 return
-            self._complete(utterance, " ".join(filter(None, (first, "".join(written).strip(), then))))
+            self._complete(utterance, " ".join(filter(None, (first, *clauses, then))))
 
         self._engines.reply_lane.submit(
             job, priority=Priority.FIRST_CLAUSE, cancelled=utterance.is_cancelled, waited=utterance.waited
         )
+
+    def _worded(self, utterance: Utterance, history: Sequence[Message], told: Sequence[str]) -> Iterator[str]:
+        """The model's clauses, as far as they may be spoken."""
+        clauses = self._model_clauses(utterance, history)
+        if self._claims is None:
+            return clauses
+
+        def replaced(claim: str, text: str) -> None:
+            self._post(ClaimReplaced(utterance.utterance_id, claim, text))
+
+        return guarded(clauses, self._claims, known_in(self._claims, history, told), replaced)
+
+    def _model_clauses(self, utterance: Utterance, history: Sequence[Message]) -> Iterator[str]:
+        attempt, has_begun = utterance.attempt, False
+
+        def end_scored(score: float) -> None:
+            if attempt is not None:
+                self._post(WordsScored(attempt, score))
+
+        splitter = ClauseSplitter()
+        for piece in self._conversation.reply(
+            history, self._limits, utterance.is_cancelled, on_end_scored=end_scored
+        ):
+            if not has_begun:
+                has_begun = True
+                utterance.stamp("llm_first_token")
+                if attempt is not None:
+                    self._post(ReplyBegan(attempt))
+            yield from splitter.push(piece)
+        yield from splitter.flush()
 
     def _clause(self, utterance: Utterance, clause: str, before: str) -> str:
         """Hand a clause to the voice; the last one that was handed over."""

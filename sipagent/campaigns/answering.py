@@ -3,13 +3,14 @@
 ::
 
     32 ms windows: voice, tones ─┐
-    partial texts ───────────────┼─▶ Answering ─▶ Decided … Corrected … Beeped, AskText
+    partial texts ───────────────┼─▶ Answering ─▶ Decided … Corrected … OurTurn, Beeped, AskText
     the time since the answer ───┘
 
 Whoever answers waits for us after a short word; a greeting that was recorded goes on. So a pause after
 little speech is a person, speech without a pause is a machine, and the words overrule both. A person is
-decided upon ``DECIDE_MS`` after the answer at the latest, or, while still speaking then, at the next pause;
-where it is doubtful, it is a person. Listening goes on: a machine's words or its beep correct the verdict.
+decided upon ``DECIDE_MS`` after the answer at the latest, also while still speaking; where it is doubtful, it
+is a person. ``OurTurn`` follows when that person has fallen silent: only then may we speak. Listening goes
+on: a machine's words or its beep correct the verdict, most often before we have said anything.
 """
 
 from dataclasses import dataclass
@@ -68,6 +69,13 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
+class OurTurn:
+    """It is a person who waits for us now. Once."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Beeped:
     """A beep has ended: what is said now is recorded."""
 
@@ -81,11 +89,11 @@ class AskText:
     at_ms: int
 
 
-Finding = Decided | Corrected | Beeped | AskText
+Finding = Decided | Corrected | OurTurn | Beeped | AskText
 
 WINDOW_MS = 32
 DECIDE_MS = 2950
-"""Since the answer: whoever is silent by then is a person who must not wait longer."""
+"""Since the answer: the verdict stands, and whoever is silent by then waits no longer."""
 _VOICE_ON, _VOICE_OFF = 0.5, 0.35
 _GAP_MS = 260
 """Silence within one stretch of speech."""
@@ -105,6 +113,7 @@ _MUCH_SPEECH_MS = 5500
 _TEXT_MS = 700
 """Words that take longer are not waited for."""
 _TONE_AGAIN_MS, _MOST_TONE_MS = 1000, 6000
+_KIND_MS = 15_000
 _LISTEN_MS = 45_000
 """Corrections come within this time."""
 
@@ -119,6 +128,7 @@ _OF_HINT = {
     Hint.SCREENING: Answerer.SCREENING,
     Hint.IVR: Answerer.IVR,
 }
+_OF_PEOPLE = (Hint.PERSON, Hint.PERSON_BUSINESS)
 
 
 class Answering:
@@ -126,6 +136,9 @@ class Answering:
 
     def __init__(self) -> None:
         self.verdict: Answerer | None = None
+        self._is_our_turn = False
+        self._has_spoken_for_itself = False
+        """A machine, by its words: what kind of one, the next few may tell better."""
         self._signals = SignalFinder()
         self._now_ms = 0
         self._voice = False
@@ -164,7 +177,7 @@ class Answering:
             found += self._beeped()
         elif signal is not None:
             found += self._settle(_OF_SIGNAL[signal], f"tone {signal.value}")
-        if self.verdict is None and window.start_ms >= 0:
+        if window.start_ms >= 0:
             found += self._decide()
         if self._wants_text():
             found.append(AskText(self._now_ms))
@@ -175,10 +188,11 @@ class Answering:
         self._hint, self._text_asked_ms = hint_of(text), None
         self._is_question = text.rstrip().endswith("?")
         if (answerer := _OF_HINT.get(self._hint)) is not None:
+            self._has_spoken_for_itself = True
             return tuple(self._settle(answerer, f"words of {self._hint.value}"))
         if self.verdict in _OF_HINT.values() and self._is_person_again():
-            return tuple(self._settle(Answerer.HUMAN, "words of a person"))
-        return tuple(self._decide()) if self.verdict is None and self._now_ms > 0 else ()
+            return tuple(self._may_speak("words of a person"))
+        return tuple(self._decide()) if self._now_ms > 0 else ()
 
     def _is_person_again(self) -> bool:
         """Only length had spoken for a machine, and the words say it was a person."""
@@ -219,23 +233,35 @@ class Answering:
         return [Corrected(answerer, self._now_ms, why)]
 
     def _decide(self) -> list[Finding]:
-        """By rhythm, with what the words hint at."""
-        is_theirs = self._hint in (Hint.PERSON, Hint.PERSON_BUSINESS)
-        if self._is_text_pending() and self._voice_ms >= _SHORT_SPEECH_MS:
+        """By rhythm, with what the words hint at: who it is, and whether it is our turn."""
+        if self._is_our_turn or self.verdict not in (None, Answerer.HUMAN):
             return []
-        if self._voice_ms >= _CLICK_MS and self._silent_ms >= self._patience_ms():
-            if self._voice_ms < _MUCH_SPEECH_MS or is_theirs:
-                return self._settle(Answerer.HUMAN, f"a pause after {self._voice_ms} ms of speech")
-            return self._settle(Answerer.VOICEMAIL, f"{self._voice_ms} ms of speech, then silence")
+        has_paused = self._voice_ms >= _CLICK_MS and self._silent_ms >= self._patience_ms()
+        if has_paused and not (self._is_text_pending() and self._voice_ms >= _SHORT_SPEECH_MS):
+            return self._paused()
         if self._now_ms < DECIDE_MS or self._is_tone_pending():
             return []
         if self._is_waiting_in_vain():
-            return self._settle(Answerer.HUMAN, "nothing that speaks for a machine")
-        if self._hint is Hint.PERSON_BUSINESS:
-            return self._settle(Answerer.HUMAN, "words of a person")
-        if self._voice_ms >= _MUCH_SPEECH_MS:
+            return self._may_speak("nothing that speaks for a machine")
+        if self._is_much_speech():
             return self._settle(Answerer.VOICEMAIL, f"{self._voice_ms} ms of speech and no end")
-        return []  # somebody is speaking, so nobody waits
+        if self.verdict is None:
+            why = "words of a person" if self._hint in _OF_PEOPLE else "in doubt, still speaking"
+            return self._settle(Answerer.HUMAN, why)
+        return []
+
+    def _paused(self) -> list[Finding]:
+        """Somebody has spoken and waits."""
+        if self._is_much_speech():
+            return self._settle(Answerer.VOICEMAIL, f"{self._voice_ms} ms of speech, then silence")
+        return self._may_speak(f"a pause after {self._voice_ms} ms of speech")
+
+    def _may_speak(self, why: str) -> list[Finding]:
+        self._is_our_turn = True
+        return [*self._settle(Answerer.HUMAN, why), OurTurn(self._now_ms)]
+
+    def _is_much_speech(self) -> bool:
+        return self._voice_ms >= _MUCH_SPEECH_MS and self._hint not in _OF_PEOPLE
 
     def _is_waiting_in_vain(self) -> bool:
         """Nobody has spoken, or only a word or two, and now it is silent."""
@@ -254,7 +280,7 @@ class Answering:
 
     def _patience_ms(self) -> int:
         """Silence after which it is our turn."""
-        if self._hint in (Hint.PERSON, Hint.PERSON_BUSINESS) or self._is_question:
+        if self._hint in _OF_PEOPLE or self._is_question:
             return _QUIET_PERSON_MS
         if self._hint is Hint.OPENING or self._voice_ms >= _SHORT_SPEECH_MS:
             return _QUIET_OPENING_MS
@@ -262,7 +288,8 @@ class Answering:
 
     def _wants_text(self) -> bool:
         """At each pause, and now and then while speech goes on."""
-        if self._now_ms > _LISTEN_MS or self._voice_ms < 128:
+        latest_ms = _KIND_MS if self._has_spoken_for_itself else _LISTEN_MS
+        if self._now_ms > latest_ms or self._voice_ms < 128:
             return False
         is_pause = self._silent_ms >= _PAUSE_ASK_MS and self._asked_pause != self._stretches
         is_long = (

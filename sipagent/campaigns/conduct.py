@@ -2,9 +2,9 @@
 
 ::
 
-    LISTENING ─ human ─▶ TALKING (the flow) ─ beep, machine's words ─▶ LEAVING
+    LISTENING ─ human, our turn ─▶ TALKING (the flow) ─ beep, machine's words ─▶ LEAVING
         ├─ voicemail ─▶ LEAVING: the beep, or silence where none comes ─▶ Say text, once ─▶ OVER
-        ├─ screening ─▶ Say who calls, once; then LISTENING as if newly answered
+        ├─ screening ─▶ ASKED: when it has ended, Say who calls, once; then LISTENING as if newly answered
         └─ ivr, fax, busy, no such number ─▶ OVER
 
 The thread of the call drives it: ``window`` for each 32 ms, ``heard`` for texts that were asked for,
@@ -23,14 +23,20 @@ from sipagent.campaigns.answering import (
     Corrected,
     Decided,
     Finding,
+    OurTurn,
     Window,
 )
 from sipagent.campaigns.do_not_call import asks_to_stop
+from sipagent.campaigns.greeting_words import is_recording
 from sipagent.campaigns.outcomes import OPT_OUT, Ending, FlowResult, Outcome, outcome_of_status
 
 NO_BEEP_MS = 4000
 """Silence after a greeting at which the beep is no longer waited for."""
 LONGEST_GREETING_MS = 60_000
+_HAS_ASKED_MS = 900
+"""Silence after a screening service's question."""
+_CONVERSING_TURNS = 2
+"""Whoever has answered us so often is no machine, whatever beeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class Phase(Enum):
 
     LISTENING = "listening"
     TALKING = "talking"
+    ASKED = "asked"
     SCREENED = "screened"
     LEAVING = "leaving"
     LEFT = "left"
@@ -101,33 +108,45 @@ class Conduct:
         self._has_introduced = False
         self._wants_no_calls = False
         self._is_left = self._is_answered = False
+        self._turns = 0
         self.phase = Phase.LISTENING
         self.answerer: Answerer | None = None
 
     def __repr__(self) -> str:
         return f"Conduct({self.phase.value}, {self.answerer})"
 
+    def answered(self) -> None:
+        """The call is answered: who or what spoke before it tells nothing. Again: nothing happens."""
+        if not self._is_answered:
+            self._is_answered, self._answering = True, Answering()
+
     def window(self, window: Window) -> tuple[Action, ...]:
         """The next 32 ms of the line; also before the answer, with negative times."""
         self._now_ms = window.end_ms
         if self.phase in (Phase.OVER, Phase.LEFT, Phase.SCREENED):
             return ()
-        if window.start_ms >= 0 and not self._is_answered:  # what was said before it tells nothing
-            self._is_answered, self._answering = True, Answering()
+        if window.start_ms >= 0:
+            self.answered()
         shifted = Window(window.start_ms - self._offset_ms, window.voice, window.tones_hz)
         actions = self._on(self._answering.step(shifted))
         if self.phase is Phase.LEAVING and not actions and self._must_not_wait():
             return self._leave()
+        if self.phase is Phase.ASKED and self._answering.silent_ms >= _HAS_ASKED_MS:
+            self.phase = Phase.SCREENED
+            return (*actions, Say(self._script.introduction))
         return actions
 
     def heard(self, text: str) -> tuple[Action, ...]:
-        """The words so far."""
+        """The words so far; in the talk those of the person's turn."""
         if self.phase in (Phase.OVER, Phase.LEFT, Phase.SCREENED):
+            return ()
+        if self.phase is Phase.TALKING and not is_recording(text):
             return ()
         return self._on(self._answering.heard(text))
 
     def caller_said(self, text: str) -> tuple[Action, ...]:
         """A turn of the person's in the talk."""
+        self._turns += 1
         return self._opt_out() if self.phase is Phase.TALKING and asks_to_stop(text) else ()
 
     def key_pressed(self, digit: str) -> tuple[Action, ...]:
@@ -184,8 +203,11 @@ class Conduct:
             match finding:
                 case AskText():
                     actions.append(Transcribe())
-                case Decided(answerer) | Corrected(answerer):
+                case Decided(answerer) | Corrected(answerer) if self._turns < _CONVERSING_TURNS:
                     actions += self._turn_to(answerer)
+                case OurTurn() if self.phase is Phase.LISTENING:
+                    self.phase = Phase.TALKING
+                    actions.append(StartFlow(self._script.announcement))
                 case Beeped() if self.phase is Phase.LEAVING:
                     actions += self._leave()
         return tuple(actions)
@@ -196,14 +218,14 @@ class Conduct:
         stop: tuple[Action, ...] = (StopFlow(),) if was_talking else ()
         match answerer:
             case Answerer.HUMAN:
-                self.phase = Phase.TALKING
-                return (StartFlow(self._script.announcement),)
+                self.phase = Phase.LISTENING  # until it is our turn
+                return ()
             case Answerer.VOICEMAIL if self._script.voicemail:
                 self.phase = Phase.LEAVING
                 return stop
             case Answerer.SCREENING if self._script.introduction and not self._has_introduced:
-                self.phase, self._has_introduced = Phase.SCREENED, True
-                return (*stop, Say(self._script.introduction))
+                self.phase, self._has_introduced = Phase.ASKED, True
+                return stop
         return (*stop, *self._over())
 
     def _must_not_wait(self) -> bool:

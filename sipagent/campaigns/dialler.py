@@ -19,7 +19,10 @@ class CallOrder:
     caller_id: str
     trunk: str
     persona: str
-    flow: str
+    zone: str
+    """The callee's."""
+    n: int
+    """This is the contact's n-th attempt."""
     ring_s: int
     max_call_s: int
     script: Script
@@ -44,13 +47,23 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A call is over: exactly one for each order, also for one that could not be placed."""
+    """A call is over: exactly one for each order, but for those that are ``NotPlaced``."""
 
     attempt_id: int
     ending: Ending
 
 
-CallEvent = Moved | Finished
+@dataclass(frozen=True, slots=True)
+class NotPlaced:
+    """Nothing was dialled, in place of ``Finished``: the attempt does not count."""
+
+    attempt_id: int
+    why: str
+    is_lasting: bool
+    """The same order will be refused again."""
+
+
+CallEvent = Moved | Finished | NotPlaced
 Tell = Callable[[CallEvent], None]
 
 

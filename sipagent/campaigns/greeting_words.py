@@ -85,6 +85,18 @@ _IVR = _any(
     r"representatives?\b",
     r"automated",
 )
+_RECORDING = _any(
+    rf"leave {_WHO}(?:a |your |the )?(?:brief |short |detailed )?(?:message|name and)",
+    r"(?:after|at|wait for|hear) (?:the |that )(?:tone|beep|signal)\b",
+    r"record your (?:message|name)",
+    r"voice ?mail(?:box)? of",
+    r"(?:has|have) been forwarded",
+    r"answering machine of",
+    r"press (?:one|two|three|four|five|zero|nine|star|pound|hash|\d)\b",
+    r"your call is (?:very )?important",
+    r"(?:calls|this call) (?:may|will|might) be (?:recorded|monitored)",
+)
+"""What nobody says in a conversation: before it many more words speak for a machine."""
 _BUSINESS = _any(
     r"(?:how|what) (?:can|may|could|might) (?:i|we) (?:help|assist|direct|do)",
     r"speaking\b",
@@ -92,11 +104,11 @@ _BUSINESS = _any(
     r"may i help",
     r"help you",
     r"what can i do",
+    r"who(?:'s| is) (?:this|that|calling|there)",
 )
 _PERSON = _any(
     r"hello+\b",
     r"(?:yes|yeah|yep|hey|howdy)\b",
-    r"who(?:'s| is) (?:this|that|calling|there)",
     r"what'?s up",
     r"good (?:morning|afternoon|evening)",
     r"hang on",
@@ -123,8 +135,7 @@ _OPENING = _any(
 
 def hint_of(text: str) -> Hint:
     """What ``text``, the words so far, sounds like. What a machine alone says wins over all else."""
-    words = re.sub(r"[^a-z0-9' ]+", " ", text.lower().replace("’", "'"))
-    words = " ".join(words.split())
+    words = _plain(text)
     for pattern, hint in (
         (_SCREENING, Hint.SCREENING),
         (_IVR, Hint.IVR),
@@ -136,3 +147,12 @@ def hint_of(text: str) -> Hint:
         if pattern.search(words):
             return hint
     return Hint.NONE
+
+
+def is_recording(text: str) -> bool:
+    """True where the words are a machine's even in the middle of a conversation."""
+    return _RECORDING.search(_plain(text)) is not None
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(r"[^a-z0-9' ]+", " ", text.lower().replace("’", "'")).split())

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import structlog
 
+from sipagent.call.audit import Book
 from sipagent.campaigns.runner import Note
-from sipagent.ledger import Kind, Ledger
+from sipagent.ledger import Kind
 
 
-def noting(log: structlog.stdlib.BoundLogger, ledger: Ledger | None) -> Note:
+def noting(log: structlog.stdlib.BoundLogger, ledger: Book | None) -> Note:
     """A ``Note`` that logs, and enters ``campaign.decided`` with the contact sealed.
 
     :param ledger: None: there is none.

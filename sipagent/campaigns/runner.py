@@ -11,56 +11,27 @@
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sipagent.campaigns.conduct import Script
-from sipagent.campaigns.contact_sources import read_rows
-from sipagent.campaigns.contacts import ContactList, contacts_of
-from sipagent.campaigns.dialler import CallEvent, CallOrder, Dialler, Finished, Moved
-from sipagent.campaigns.do_not_call import NumberFiles
-from sipagent.campaigns.outcomes import follow_up
-from sipagent.campaigns.pacing import CallRate, breaker_reason, day_obstacle, price_of
-from sipagent.campaigns.schedule import Schedule
-from sipagent.campaigns.store import CampaignStore, Claim, Waiting
-from sipagent.campaigns.window import Window
+from sipagent.campaigns.dialler import CallEvent, Dialler, Finished, Moved, NotPlaced
+from sipagent.campaigns.outcomes import Follow, follow_up
+from sipagent.campaigns.pacing import breaker_reason, day_obstacle, price_of
+from sipagent.campaigns.running import IDLE, Running, next_run, order_of, read_list
+from sipagent.campaigns.store import LEASE_S, CampaignStore, Waiting
 from sipagent.config.campaign import CampaignConfig
 from sipagent.errors import CampaignError, ConfigError
 
 Note = Callable[[str, str, str, Mapping[str, str]], None]
 """(campaign, decision, rule, personal facts): for log and ledger."""
 _RENEW = timedelta(seconds=15)
-_IDLE = timedelta(days=1)
 _HELD = timedelta(minutes=1)
 _PICK = 50
+_LAST_CALLS = timedelta(seconds=10)
+_TRY_AGAIN = timedelta(seconds=30)
 
 
 def note_nothing(campaign: str, decision: str, rule: str, personal: Mapping[str, str]) -> None:
     """The ``Note`` of a runner that keeps no records."""
-
-
-@dataclass(slots=True)
-class _Running:
-    """One campaign with what is derived from its file."""
-
-    config: CampaignConfig
-    window: Window
-    schedule: Schedule | None
-    rate: CallRate
-    lists: NumberFiles
-    told: str = ""
-    """The obstacle that was noted last, so that it is noted once."""
-    calls: dict[int, Claim] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, config: CampaignConfig) -> "_Running":
-        return cls(
-            config,
-            Window.of(config),
-            Schedule.of(config.schedule) if config.schedule else None,
-            CallRate(config.calls.calls_per_second),
-            NumberFiles(config.do_not_call, config.contacts.region),
-        )
 
 
 class CampaignRunner:
@@ -73,14 +44,13 @@ class CampaignRunner:
         dialler: Dialler,
         note: Note = note_nothing,
     ) -> None:
-        self._running = {config.name: _Running.of(config) for config in campaigns}
+        self._running = {config.name: Running.of(config) for config in campaigns}
         self._store, self._dialler, self._note = store, dialler, note
         self._mailbox: queue.SimpleQueue[CallEvent] = queue.SimpleQueue()
         self._renewed: datetime | None = None
         self._wake = threading.Event()
-        for one in campaigns:
-            if one.quiet_hours.override:
-                self._note(one.name, "quiet_hours_overridden", one.quiet_hours.reason, {})
+        self._next_campaigns: tuple[CampaignConfig, ...] | None = None
+        self._note_overrides()
 
     def __repr__(self) -> str:
         return f"CampaignRunner({len(self._running)} campaigns, {self.calls} calls)"
@@ -90,22 +60,36 @@ class CampaignRunner:
         """Calls in progress."""
         return sum(len(one.calls) for one in self._running.values())
 
-    def run(self, stop: threading.Event, clock: Callable[[], datetime]) -> None:
-        """Tick until ``stop``; then no new call is placed, and those in progress are hung up and settled."""
+    def use(self, campaigns: tuple[CampaignConfig, ...]) -> None:
+        """Run these from the next tick on. Calls in progress end as they began. Any thread."""
+        self._next_campaigns = campaigns
+        self._wake.set()
+
+    def run(
+        self, stop: threading.Event, clock: Callable[[], datetime], ends: threading.Event | None = None
+    ) -> None:
+        """Tick until ``stop``; then no new call is placed, and those in progress are settled as they end.
+
+        :param ends: calls that are still in progress then are hung up; None: at ``stop``.
+        """
         while not stop.is_set():
-            try:
-                next_at = self.tick(clock())
-            except CampaignError as error:  # what cannot be recorded is not done
-                self._note("", "not_recorded", str(error), {})
-                next_at = clock() + timedelta(seconds=1)
-            self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))
-            self._wake.clear()
+            self._round(clock, self.tick)
+        while self.calls and not (ends or stop).is_set():
+            self._round(clock, self._keep)
         self._dialler.hang_up_all()
-        deadline = clock() + timedelta(seconds=10)
+        deadline = clock() + _LAST_CALLS
         while self.calls and clock() < deadline:
-            self._wake.wait(0.1)
-            self._wake.clear()
-            self._settle_all(clock())
+            self._round(clock, self._keep)
+        self._store.resign()
+
+    def _round(self, clock: Callable[[], datetime], work: Callable[[datetime], datetime]) -> None:
+        try:
+            next_at = work(clock())
+        except CampaignError as error:  # what cannot be recorded is not done
+            self._note("", "not_recorded", str(error), {})
+            next_at = clock() + timedelta(seconds=1)
+        self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))
+        self._wake.clear()
 
     def tick(self, now: datetime) -> datetime:
         """Do what is due.
@@ -113,28 +97,67 @@ class CampaignRunner:
         :param now: UTC.
         :returns: when there is something to do again, if no call ends before.
         """
+        self._keep(now)
+        self._take_campaigns()
+        return min([now + IDLE, *(self._advance(one, now) for one in self._running.values())])
+
+    def _keep(self, now: datetime) -> datetime:
+        """What calls in progress need: their ends are recorded, their leases renewed."""
         self._settle_all(now)
         if self._renewed is None or now - self._renewed >= _RENEW:
             self._store.renew(now)
             for attempt_id in self._store.sweep(now).unsettled:
                 self._note("", "attempt_unsettled", str(attempt_id), {})
             self._renewed = now
-        return min([now + _IDLE, *(self._advance(one, now) for one in self._running.values())])
+        return now + _RENEW
 
-    def _advance(self, one: _Running, now: datetime) -> datetime:
+    def _take_campaigns(self) -> None:
+        """What ``use`` has brought; a campaign that is gone stays as long as it has calls."""
+        campaigns, self._next_campaigns = self._next_campaigns, None
+        if campaigns is None:
+            return
+        kept = {name: one for name, one in self._running.items() if one.calls}
+        running = {config.name: Running.of(config) for config in campaigns}
+        for name, one in kept.items():
+            if name in running:
+                running[name].calls = one.calls
+            else:
+                one.is_gone = True
+                running[name] = one
+        self._running = running
+        self._note_overrides()
+
+    def _note_overrides(self) -> None:
+        for one in self._running.values():
+            if one.config.quiet_hours.override and not one.is_gone:
+                self._decide(one, "quiet_hours_overridden", one.config.quiet_hours.reason)
+
+    def _leads(self, one: Running, now: datetime) -> bool:
+        """Whether this server runs the campaign: pace and caps are one server's to keep."""
+        if one.asks_again is None or now >= one.asks_again:
+            leads = self._store.lead(one.config.name, now, LEASE_S)
+            one.leads_until = now + timedelta(seconds=LEASE_S) if leads else None
+            one.asks_again = now + _RENEW
+        return one.leads_until is not None and now < one.leads_until
+
+    def _advance(self, one: Running, now: datetime) -> datetime:
         """One campaign."""
+        if one.is_gone:
+            return now + IDLE
+        if not self._leads(one, now):
+            return now + _RENEW
         state, _, run_at, wanted = self._store.state(one.config.name)
         if state != "running":
             if state == "stopped" and self._store.next_due(one.config.name) is not None:
                 self._store.expire(one.config.name, "stopped")
-            return now + _IDLE
+            return now + IDLE
         self._open_run(one, now, run_at, wanted)
-        return min(self._place_calls(one, now), _next_run(one, now))
+        return min(self._place_calls(one, now), next_run(one, now))
 
     # --- runs ---
 
     def _open_run(
-        self, one: _Running, now: datetime, run_at: datetime | None, wanted: datetime | None
+        self, one: Running, now: datetime, run_at: datetime | None, wanted: datetime | None
     ) -> None:
         begin = wanted
         if begin is None and one.schedule is not None:
@@ -160,17 +183,16 @@ class CampaignRunner:
 
     # --- calls ---
 
-    def _place_calls(self, one: _Running, now: datetime) -> datetime:
+    def _place_calls(self, one: Running, now: datetime) -> datetime:
         """As many as may go now. A person is called when every rule says so, and only then."""
         name = one.config.name
         if self._store.next_due(name) is None:
-            return now + _IDLE
+            return now + IDLE
+        if one.held_until is not None and now < one.held_until:
+            return one.held_until
         if why := self._obstacle(one, now):
-            if why != one.told:
-                one.told = why
-                self._decide(one, "held", why)
+            self._hold(one, why)
             return now + _HELD
-        one.told = ""
         for waiting in self._store.due(name, now, _PICK):
             if not self._may_call(one, waiting, now):
                 continue
@@ -181,10 +203,16 @@ class CampaignRunner:
             self._call(one, waiting, now)
             if self._obstacle(one, now):
                 return now + timedelta(milliseconds=20)
+        one.told = ""
         due = self._store.next_due(name)
-        return max(now + timedelta(milliseconds=20), due) if due else now + _IDLE
+        return max(now + timedelta(milliseconds=20), due) if due else now + IDLE
 
-    def _obstacle(self, one: _Running, now: datetime) -> str:
+    def _hold(self, one: Running, why: str) -> None:
+        if why != one.told:
+            one.told = why
+            self._decide(one, "held", why)
+
+    def _obstacle(self, one: Running, now: datetime) -> str:
         """Why the campaign as a whole must not call now."""
         limits, name = one.config.limits, one.config.name
         if reason := breaker_reason(limits, self._store.latest(name, limits.breaker_calls)):
@@ -198,16 +226,16 @@ class CampaignRunner:
             return error.problems[0]
         return ""
 
-    def _day_obstacle(self, one: _Running, now: datetime) -> str:
+    def _day_obstacle(self, one: Running, now: datetime) -> str:
         limits, longest_s = one.config.limits, one.config.calls.max_call_s
         today = self._store.today(one.config.name, now, price_of(limits, longest_s * 1000))
         return day_obstacle(limits, today, longest_s)
 
-    def _has_no_room(self, one: _Running) -> bool:
+    def _has_no_room(self, one: Running) -> bool:
         is_full = self._store.running(one.config.name) >= one.config.calls.concurrency
         return is_full or self._dialler.free_lines() < 1
 
-    def _may_call(self, one: _Running, waiting: Waiting, now: datetime) -> bool:
+    def _may_call(self, one: Running, waiting: Waiting, now: datetime) -> bool:
         contact, name = waiting.contact, one.config.name
         if contact.number in one.lists.numbers():
             self._store.give_up(name, contact.key, "on a do-not-call list")
@@ -223,7 +251,7 @@ class CampaignRunner:
             self._store.postpone(name, contact.key, opens)
         return False
 
-    def _call(self, one: _Running, waiting: Waiting, now: datetime) -> None:
+    def _call(self, one: Running, waiting: Waiting, now: datetime) -> None:
         claim = self._store.claim(
             one.config.name,
             waiting,
@@ -251,7 +279,7 @@ class CampaignRunner:
             except queue.Empty:
                 return
             match event:
-                case Finished():
+                case Finished() | NotPlaced():
                     try:
                         self._settle(event, now)
                     except CampaignError:
@@ -260,9 +288,12 @@ class CampaignRunner:
                 case Moved():
                     pass
 
-    def _settle(self, event: Finished, now: datetime) -> None:
+    def _settle(self, event: Finished | NotPlaced, now: datetime) -> None:
         one = next((r for r in self._running.values() if event.attempt_id in r.calls), None)
         if one is None:
+            return
+        if isinstance(event, NotPlaced):
+            self._take_back(one, event, now)
             return
         claim, ending = one.calls[event.attempt_id], event.ending
         follow = follow_up(ending, one.config.retry, attempts=claim.n, now=now)
@@ -275,52 +306,17 @@ class CampaignRunner:
         if ending.wants_no_more_calls:
             self._decide(one, "opted_out", "asked", claim.contact.number)
 
-    def _decide(self, one: _Running, decision: str, rule: str, number: str = "") -> None:
+    def _take_back(self, one: Running, event: NotPlaced, now: datetime) -> None:
+        claim = one.calls[event.attempt_id]
+        due = None if event.is_lasting else now + _TRY_AGAIN
+        why = event.why.replace(claim.contact.number, "the number")  # it is entered sealed
+        self._store.take_back(claim, Follow(due, why), now)
+        del one.calls[event.attempt_id]
+        if event.is_lasting:
+            self._decide(one, "not_called", why, claim.contact.number)
+        else:
+            one.held_until = due
+            self._hold(one, why)
+
+    def _decide(self, one: Running, decision: str, rule: str, number: str = "") -> None:
         self._note(one.config.name, decision, rule, {"contact": number} if number else {})
-
-
-def _next_run(one: _Running, now: datetime) -> datetime:
-    """When a run begins, or the one that is open ends."""
-    if one.schedule is None:
-        return now + _IDLE
-    moments = [now + _IDLE, one.schedule.next_start(now), one.schedule.open_run(now)]
-    if moments[2] is not None:
-        moments[2] = max(now + timedelta(seconds=1), moments[2] + one.schedule.open_for)
-    return min(at for at in moments if at is not None)
-
-
-def read_list(config: CampaignConfig) -> ContactList:
-    """The campaign's contacts.
-
-    :raises ConfigError: it cannot be read, or a row cannot be called and ``contacts.skip_bad`` is false.
-    """
-    found = contacts_of(config, read_rows(config))
-    if found.problems and not config.contacts.skip_bad:
-        raise ConfigError(list(found.problems))
-    return found
-
-
-def order_of(config: CampaignConfig, claim: Claim) -> CallOrder:
-    """What the dialler is told.
-
-    :raises CampaignError: a text and the contact's variables do not fit (``load_campaign`` has checked them).
-    """
-    variables = claim.contact.variables
-    try:
-        voicemail = config.voicemail.format(**variables)
-        announcement = config.consent.announcement.format(**variables)
-    except (KeyError, IndexError, ValueError) as exc:
-        raise CampaignError(f"{config.source.at('voicemail')}: {exc}") from exc
-    return CallOrder(
-        attempt_id=claim.attempt_id,
-        campaign=config.name,
-        number=claim.contact.number,
-        caller_id=config.calls.caller_id,
-        trunk=config.calls.trunk,
-        persona=config.persona,
-        flow=config.flow,
-        ring_s=config.calls.ring_s,
-        max_call_s=config.calls.max_call_s,
-        script=Script(announcement, voicemail, announcement, config.consent.opt_out_key),
-        variables=variables,
-    )

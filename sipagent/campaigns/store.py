@@ -178,6 +178,22 @@ class CampaignStore(WishStore):
             )
             return True
 
+    def take_back(self, claim: Claim, follow: Follow, now: datetime) -> None:
+        """Nothing was dialled after all: the attempt never was."""
+        now_s = seconds_of(now)
+        state, due_s = ("waiting", seconds_of(follow.due_at)) if follow.due_at else ("done", now_s)
+        with self._writing() as database:
+            done = database.execute(
+                "UPDATE attempt SET state='released', settled_at=? "
+                "WHERE id=? AND server=? AND state='dialling'",
+                (now_s, claim.attempt_id, self.server),
+            )
+            if done.rowcount:
+                database.execute(
+                    "UPDATE contact SET state=?, due_at=?, why=?, attempts=? WHERE campaign=? AND key=?",
+                    (state, due_s, follow.why, claim.n - 1, claim.campaign, claim.contact.key),
+                )
+
     def renew(self, now: datetime) -> None:
         """This server lives: keep its running attempts."""
         now_s = seconds_of(now)

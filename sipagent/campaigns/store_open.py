@@ -36,6 +36,13 @@ CREATE TABLE opt_out (
   number TEXT PRIMARY KEY, at INTEGER NOT NULL, how TEXT NOT NULL, campaign TEXT NOT NULL);
 """,
     ),
+    (
+        "one server for each campaign",
+        """
+ALTER TABLE campaign ADD COLUMN leader TEXT NOT NULL DEFAULT '';
+ALTER TABLE campaign ADD COLUMN leads_until INTEGER NOT NULL DEFAULT 0;
+""",
+    ),
 )
 
 

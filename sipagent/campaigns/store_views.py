@@ -55,6 +55,15 @@ class CampaignView:
         """Contacts."""
         return sum(self.contacts.values())
 
+    def facts(self) -> dict[str, Any]:
+        """For log, status and metrics: nothing of a person."""
+        return {
+            "state": self.state,
+            "why": self.why,
+            "contacts": dict(self.contacts),
+            "outcomes": dict(self.outcomes),
+        }
+
 
 class StoreViews:
     """Reads beside a running server; only ``mark_reported`` writes. One thread at a time."""
@@ -81,6 +90,16 @@ class StoreViews:
             dict(tuple(r) for r in self._database.execute(outcome, (name,))),
             self._database.execute(due, (name,)).fetchone()[0],
         )
+
+    def leader(self, name: str) -> str:
+        """The server that runs it, or ran it last."""
+        row = self._database.execute("SELECT leader FROM campaign WHERE name=?", (name,)).fetchone()
+        return row["leader"] if row else ""
+
+    def is_led(self, name: str, now: datetime) -> bool:
+        """A server runs it at this moment."""
+        query = "SELECT 1 FROM campaign WHERE name=? AND leads_until>?"
+        return self._database.execute(query, (name, int(now.timestamp()))).fetchone() is not None
 
     def attempts(self, campaign: str, *, state: str = "") -> Iterator[AttemptRow]:
         """Attempts that were dialled, in order; those in one state where it is given."""

@@ -78,6 +78,26 @@ class WishStore:
             None if wanted_s is None else moment_of(wanted_s),
         )
 
+    # --- one server for each campaign ---
+
+    def lead(self, campaign: str, now: datetime, for_s: int) -> bool:
+        """True where this server runs the campaign, from now on for ``for_s``; False: another one does."""
+        now_s = seconds_of(now)
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
+            return bool(
+                database.execute(
+                    "UPDATE campaign SET leader=?, leads_until=? "
+                    "WHERE name=? AND (leader=? OR leads_until<=?)",
+                    (self.server, now_s + for_s, campaign, self.server, now_s),
+                ).rowcount
+            )
+
+    def resign(self) -> None:
+        """Another server may run what this one did."""
+        with self._writing() as database:
+            database.execute("UPDATE campaign SET leads_until=0 WHERE leader=?", (self.server,))
+
     # --- opting out ---
 
     def opt_out(self, number: str, how: str, campaign: str, now: datetime) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sipagent.bench import answering, everything, ledger
+from sipagent.bench import everything, ledger
 from sipagent.cli.lab import add_impairments, impairments_of
 from sipagent.lab.agent_process import AgentOptions
 
-_BENCHES = (*everything.BENCHES, answering, ledger, everything)
+_BENCHES = (*everything.BENCHES, ledger, everything)
 """Each has NAME, HELP, add_arguments(parser) and run(args, agent, impairments, console)."""
 
 

@@ -2,12 +2,8 @@
 
 import argparse
 import json
-import os
-import platform
-import random
 import signal
 import threading
-import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from sipagent.campaigns.results import hand_on
-from sipagent.campaigns.runner import CampaignRunner, read_list
+from sipagent.campaigns.running import read_list
 from sipagent.campaigns.schedule import Schedule
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
@@ -34,8 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     if name == "dry-run":
         parser.add_argument("--days", type=int, default=7, metavar="N", help="look so far (default: 7)")
         return
-    parser.add_argument("--lab", action="store_true", help="call simulated people on loopback, as time flies")
-    parser.add_argument("--lines", type=int, default=4, metavar="N", help="with --lab: calls at a time")
+    parser.add_argument(
+        "--lab", action="store_true", help="the agent calls simulated people on loopback, as time flies"
+    )
+    parser.add_argument(
+        "--softphone",
+        action="store_true",
+        help="with --lab: without the agent and its models; keys for words",
+    )
+    parser.add_argument("--lines", type=int, default=4, metavar="N", help="with --softphone: calls at a time")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="with --lab: folder (default: out/campaign-TIME)"
     )
@@ -67,53 +69,51 @@ def dry_run(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignC
 
 
 def run(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignConfig, ...]) -> int:
-    """Run the campaigns until SIGINT or SIGTERM; with ``--lab`` until everybody was called.
+    """Begin a run now and show how it goes, until everybody was called or SIGINT. The server goes on.
 
-    :raises CampaignError: calls cannot be placed from here.
+    :returns: 0: everybody was called; 1: it goes on, or is paused.
+    :raises CampaignError: no server runs them with this state file. :raises ConfigError: a list is wrong.
     """
     if not campaigns:
         raise CampaignError(f"{config.campaigns.dir}: no campaigns there; docs/campaigns.md has an example")
-    if not args.lab:
-        raise CampaignError("campaign run: places calls only with --lab in this version")
     for one in campaigns:
         read_list(one)  # every problem before the first call
-    return _run_lab(args, campaigns)
+    if args.lab:
+        from sipagent.cli.campaign_lab import run_lab  # loads half of the lab
+
+        return run_lab(args, config, campaigns)
+    return _run_on_server(config, campaigns)
 
 
-def _run_lab(args: argparse.Namespace, campaigns: tuple[CampaignConfig, ...]) -> int:
-    from sipagent.lab.campaign import LabTown, VirtualClock  # loads a model and half of the lab
-
-    console = Console(stderr=True)
-    out: Path = args.out or Path("out") / time.strftime("campaign-%Y%m%d-%H%M%S")
-    out.mkdir(parents=True, exist_ok=True)
-    state, clock = out / "campaigns.sqlite", VirtualClock(datetime.now(UTC))
+def _run_on_server(config: Config, campaigns: tuple[CampaignConfig, ...]) -> int:
+    state_file = config.campaigns.state_file
     with ExitStack() as stack:
-        town = stack.enter_context(closing(LabTown(lines=args.lines)))
-        store = stack.enter_context(closing(CampaignStore(state, server_name())))
-        views = stack.enter_context(closing(StoreViews(state)))
-        runner = CampaignRunner(campaigns, store, town.dialler)
+        views = stack.enter_context(closing(StoreViews(state_file)))
+        store = stack.enter_context(closing(CampaignStore(state_file, "operator")))
         for one in campaigns:
-            store.want_run(one.name, clock.now())
-        stop = _stopping()
-        live = stack.enter_context(Live(console=console, refresh_per_second=2, transient=True))
-        while not stop.is_set():
-            next_at = runner.tick(clock.now())
-            for one in campaigns:
-                hand_on(one, views, lambda text: console.print(f"! {text}"))
-            live.update(progress(views, campaigns, clock.now()))
-            if runner.calls:
-                time.sleep(0.05)
-            elif any(views.view(one.name).due_s is not None for one in campaigns):
-                clock.jump(next_at)
-            else:
-                break
-        town.dialler.close()
-        runner.tick(clock.now())
+            if not views.is_led(one.name, datetime.now(UTC)):
+                raise CampaignError(
+                    f"{one.name}: no server runs it with {state_file}; start `sipagent serve` with "
+                    "campaigns.enabled: true, or try it with --lab"
+                )
         for one in campaigns:
-            hand_on(one, views, lambda text: console.print(f"! {text}"))
-        Console().print(progress(views, campaigns, clock.now()))
-    console.print(f"{state}", highlight=False)
-    return 0
+            store.want_run(one.name, datetime.now(UTC))
+        stop = stopping()
+        with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
+            while not stop.wait(0.5):
+                live.update(progress(views, campaigns, datetime.now(UTC)))
+                if not any(_goes_on(views, store, one.name) for one in campaigns):
+                    break
+        Console().print(progress(views, campaigns, datetime.now(UTC)))
+        return int(any(views.view(one.name).due_s is not None for one in campaigns))
+
+
+def _goes_on(views: StoreViews, store: CampaignStore, name: str) -> bool:
+    """The run is still wanted, or somebody is called or waits for it."""
+    view, (_, _, _, wanted) = views.view(name), store.state(name)
+    if wanted is not None:
+        return True
+    return view.state == "running" and bool(view.contacts.get("calling") or view.due_s is not None)
 
 
 def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: datetime) -> Table:
@@ -125,12 +125,8 @@ def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: date
     return table
 
 
-def server_name() -> str:
-    """Names this process in claims, never one that came before it."""
-    return f"{platform.node()}-{os.getpid()}-{random.getrandbits(32):08x}"
-
-
-def _stopping() -> threading.Event:
+def stopping() -> threading.Event:
+    """Set by SIGINT and SIGTERM."""
     stop = threading.Event()
 
     def on_signal(_: int, __: FrameType | None) -> None:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from sipagent.call.recorded import recorded_greetings
+from sipagent.campaigns.service import load_all
 from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
     Library,
@@ -18,12 +20,14 @@ from sipagent.cli.check_machine import (
 from sipagent.cli.check_models import Finding, libraries_of, model_findings, models_in_force
 from sipagent.cli.check_ports import port_problems
 from sipagent.cli.check_tls import tls_findings
+from sipagent.cli.check_tools import tool_findings
 from sipagent.cli.check_trunks import check_all, tell
 from sipagent.config.load import load_config
 from sipagent.config.render import render
 from sipagent.config.schema import Config
 from sipagent.config.secret import missing_secrets
 from sipagent.errors import ConfigError, ModelError
+from sipagent.knowledge.load import knowledge_problems
 from sipagent.modelstore.store import ModelStore
 from sipagent.tools.check import load_flows
 
@@ -52,18 +56,13 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         _tell("problem", error.problems, as_json=args.json)
         return os.EX_CONFIG
-    try:
-        load_flows(config)
-    except ConfigError as error:
-        _tell("problem", error.problems, as_json=args.json)
-        return os.EX_CONFIG
     if args.show:
         print(json.dumps({"config": render(config)}) if args.json else render(config), end="\n" * args.json)
     findings = list(environment_findings(config, is_thorough=True))
     if args.output is not None:
         findings += [Finding("--output", text) for text in directory_problems(args.output)]
     _tell("note", [_line(config, one) for one in findings if not one.is_fatal], as_json=args.json)
-    problems = [_line(config, one) for one in findings if one.is_fatal]
+    problems = [*_flow_problems(config), *(_line(config, one) for one in findings if one.is_fatal)]
     _tell("problem", problems, as_json=args.json)
     if problems:
         return os.EX_CONFIG
@@ -80,7 +79,7 @@ def environment_problems(config: Config, *, checks_ports: bool = True) -> list[s
     :param checks_ports: False: by a server that has them open.
     """
     findings = environment_findings(config, is_thorough=False, checks_ports=checks_ports)
-    return [_line(config, one) for one in findings if one.is_fatal]
+    return [*_flow_problems(config), *(_line(config, one) for one in findings if one.is_fatal)]
 
 
 def environment_findings(
@@ -90,10 +89,13 @@ def environment_findings(
 
     :param is_thorough: import every native library, each in a child process, and compare memory.
     """
+    yield from _campaigns(config)
     if checks_ports:
         yield from (Finding(key, text) for key, text in port_problems(config))
     yield from _secrets(config)
+    yield from (Finding("knowledge", text) for text in knowledge_problems(config))
     yield from tls_findings(config)
+    yield from tool_findings(config, is_thorough=is_thorough)
     if is_thorough:
         yield from endpoint_findings(config)
     try:
@@ -128,6 +130,30 @@ def directory_problems(folder: Path) -> Iterator[str]:
 def bytes_below(folder: Path) -> int:
     """Size of all files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _campaigns(config: Config) -> Iterator[Finding]:
+    """What keeps campaigns from being run; their lists are read when a run begins."""
+    if not config.campaigns.enabled:
+        return
+    try:
+        campaigns = load_all(config)
+    except ConfigError as error:
+        yield from (Finding("campaigns.enabled", problem) for problem in error.problems)
+        return
+    if not campaigns:
+        text = f"there are no campaigns in {config.campaigns.dir}; docs/campaigns.md has an example"
+        yield Finding("campaigns.dir", text, is_fatal=False)
+
+
+def _flow_problems(config: Config) -> list[str]:
+    """Of the personas' flows, each with file and line."""
+    try:
+        load_flows(config)
+        recorded_greetings(config)
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def _secrets(config: Config) -> Iterator[Finding]:

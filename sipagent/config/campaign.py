@@ -236,9 +236,7 @@ class CampaignConfig:
     name: str
     """In logs, results and commands."""
     persona: str
-    """Who speaks: a persona of sip.yaml."""
-    flow: str = ""
-    """The conversation's flow; empty: the persona's prompt leads."""
+    """Who speaks, and by which flow: a persona of sip.yaml."""
     contacts: ContactsConfig
     """Who is called."""
     variables: dict[str, str] = field(default_factory=dict)

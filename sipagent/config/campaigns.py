@@ -11,6 +11,8 @@ from sipagent.config.fields import Problem, out_of_range
 class CampaignsConfig:
     """Section ``campaigns``. The campaigns themselves are files of their own (docs/campaigns.md)."""
 
+    enabled: bool = False
+    """True: ``sipagent serve`` runs them."""
     dir: Path = Path("campaigns")
     """Folder of the campaign files, relative to sip.yaml."""
     state_file: Path = Path("campaigns.sqlite")

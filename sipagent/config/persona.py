@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
+from sipagent.config.guard import GuardConfig
 from sipagent.config.keys import KeyConfig, KeypadConfig, key_problems
+from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig
 from sipagent.config.tools import tool_list_problems
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
@@ -79,6 +81,8 @@ class PersonaConfig:
     """Language that is spoken, as ``en-US`` or ``ko``."""
     greeting: str
     """First sentence of every call."""
+    greeting_wav: Path | None = None
+    """Recording that is played instead of ``greeting``, which then holds its words; relative to sip.yaml."""
     greeting_interruptible: bool = True
     """False: the greeting is said to its end whatever the caller does."""
     prompt_file: Path
@@ -87,6 +91,15 @@ class PersonaConfig:
     """Text of ``prompt_file``, without white space around it."""
     flow: Path | None = None
     """Flow file that guides the conversation, relative to sip.yaml; without it the language model leads."""
+    knowledge: Path | None = None
+    """Folder of Markdown files that callers' questions are answered from, relative to sip.yaml."""
+    knowledge_told: Literal["quoted", "model"] = "quoted"
+    """Who words an answer that no stored question has: the program quotes the sentences that fit, or the
+    language model is shown them, which takes a better model than the small local ones."""
+    knowledge_tokens: int = 100
+    """Most that the ``model`` is shown for one question. 20..1000 tokens."""
+    unknown: str = "I'm sorry, I don't know that. I can take a message, and somebody will call you back."
+    """Said to a question that neither ``knowledge`` nor ``prompt_file`` answers."""
     voice: str = AUTO_VOICE
     """Voice model of kind tts in the catalogue, or ``hibari``; ``auto``: ``piper-en_US-joe-medium`` on four
     cores or more, else ``hibari``, which needs a tenth of the time."""
@@ -104,6 +117,10 @@ class PersonaConfig:
     """What happens when the caller says nothing."""
     variables: dict[str, str] = field(default_factory=dict)
     """Values for ``{name}`` in the greeting and the other texts, where the call brings none."""
+    memory: Literal["off", "on"] = "off"
+    """On: name, last outcome and what the tool ``remember`` notes are kept from call to call, sealed."""
+    memory_days: int = 365
+    """Days without a call after which a caller is forgotten. 1..36500."""
     transfer: dict[str, str] = field(default_factory=dict)
     """Whom a call may be handed to: names and numbers, or SIP addresses."""
     tools: tuple[str, ...] = ()
@@ -112,6 +129,12 @@ class PersonaConfig:
     """Said before a call is handed over."""
     not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"
     """Said when nobody took it."""
+    llm: PersonaLlmConfig = field(default_factory=PersonaLlmConfig)
+    """What it does otherwise than the section ``llm`` says."""
+    lost: LostConfig = field(default_factory=LostConfig)
+    """What happens when the caller's turns fail, one after the other."""
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    """What is said where the model must not have the word."""
     keys: dict[str, KeyConfig] = field(default_factory=dict)
     """What single keys of the caller's telephone do; all others dictate numbers."""
     keypad: KeypadConfig = field(default_factory=KeypadConfig)
@@ -126,7 +149,15 @@ class PersonaConfig:
         if not LANGUAGE.fullmatch(self.language):
             yield "language", f"expected a language such as en-US or ko, got {self.language!r}"
         yield from not_sayable(self, "greeting", "goodbye", "apology", "one_moment")
-        yield from not_sayable(self, "connecting", "not_connected")
+        yield from not_sayable(self, "connecting", "not_connected", "unknown")
         yield from key_problems(self.keys, self.transfer)
+        if self.lost.transfer and self.lost.transfer not in self.transfer:
+            yield "lost.transfer", f"no target {self.lost.transfer!r} under transfer"
+        for name, target in (("crisis_transfer", self.guard.crisis_transfer), *self.guard.languages.items()):
+            if target and target not in self.transfer:
+                key = "crisis_transfer" if name == "crisis_transfer" else f"languages.{name}"
+                yield f"guard.{key}", f"no target {target!r} under transfer"
         yield from tool_list_problems(self.tools)
-        yield from out_of_range(self, max_call_s=(10, 14400))
+        yield from out_of_range(
+            self, max_call_s=(10, 14400), knowledge_tokens=(20, 1000), memory_days=(1, 36500)
+        )

@@ -39,6 +39,19 @@ def _names(config: Config) -> Iterator[Problem]:
         first.setdefault(trunk.name, index)
 
 
+def _campaigns(config: Config) -> Iterator[Problem]:
+    lines, kept_free = config.limits.max_calls, config.campaigns.lines_kept_free
+    if not config.campaigns.enabled:
+        return
+    if isinstance(lines, int) and lines <= kept_free:
+        yield (
+            "campaigns.lines_kept_free",
+            f"{kept_free} of limits.max_calls ({lines}): no line is left to call",
+        )
+    if not config.limits.outbound.allow:
+        yield "campaigns.enabled", 'limits.outbound.allow names no number that may be called, as in ["+1*"]'
+
+
 def _accounts(config: Config) -> Iterator[Problem]:
     if len(config.trunks) > MOST_TRUNKS:
         yield (
@@ -139,9 +152,28 @@ def _tools(config: Config) -> Iterator[Problem]:
                 yield f"personas.{name}.tools", f"no tool {tool!r}; there are: {known}"
 
 
+def _local_models(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        endpoint = config.llm.openai
+        if persona.llm.engine == "llama.cpp" and endpoint is not None and not endpoint.local:
+            yield (
+                f"personas.{name}.llm.engine",
+                "needs the local model, which llm.openai.local: false leaves out",
+            )
+
+
 def _recording(config: Config) -> Iterator[Problem]:
     if config.recording.enabled and not config.ledger.enabled:
         yield "recording.enabled", "needs ledger.enabled: recordings lie in the ledger's folder"
+
+
+def _memory(config: Config) -> Iterator[Problem]:
+    for name, persona in config.personas.items():
+        if persona.memory == "on" and not config.ledger.enabled:
+            yield (
+                f"personas.{name}.memory",
+                "needs ledger.enabled: notes on callers lie in the ledger's folder",
+            )
 
 
 def _callers(config: Config) -> Iterator[Problem]:
@@ -165,8 +197,11 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("listen", "rtp", "workers"), _workers),
     (("listen", "trunks"), _transports),
     (("personas", "llm"), _prompts),
+    (("personas", "llm"), _local_models),
     (("personas", "tools"), _tools),
     (("recording", "ledger"), _recording),
+    (("personas", "ledger"), _memory),
     (("trunks", "security", "listen"), _callers),
+    (("campaigns", "limits"), _campaigns),
 )
 """What each rule looks at → the rule."""

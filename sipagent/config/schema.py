@@ -14,12 +14,14 @@ from sipagent.config.campaigns import CampaignsConfig
 from sipagent.config.console import ConsoleConfig
 from sipagent.config.egress import EgressConfig
 from sipagent.config.fields import DERIVED, HostPort, PortRange, Problem, Secret, not_a_name, out_of_range
+from sipagent.config.guard import GuardConfig
 from sipagent.config.keys import KeyConfig, KeypadConfig
 from sipagent.config.ledger import AnchorConfig, LedgerConfig
 from sipagent.config.network import ListenConfig, RtpConfig, TlsConfig
 from sipagent.config.openai import OpenAiConfig
 from sipagent.config.outbound import OutboundLimits, RateConfig
 from sipagent.config.persona import NoInputConfig, NumberConfig, PersonaConfig
+from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig
 from sipagent.config.recording import RecordingConfig
 from sipagent.config.security import BanConfig, CallerConfig, SecurityConfig
 from sipagent.config.source import SourceMap
@@ -39,6 +41,7 @@ __all__ = [
     "Config",
     "ConsoleConfig",
     "EgressConfig",
+    "GuardConfig",
     "HostPort",
     "HttpConfig",
     "KeyConfig",
@@ -48,12 +51,14 @@ __all__ = [
     "ListenConfig",
     "LlmConfig",
     "LogConfig",
+    "LostConfig",
     "MessagesConfig",
     "NoInputConfig",
     "NumberConfig",
     "OpenAiConfig",
     "OutboundLimits",
     "PersonaConfig",
+    "PersonaLlmConfig",
     "PortRange",
     "RateConfig",
     "RecordingConfig",

@@ -8,8 +8,11 @@ from sipagent.config.persona import PersonaConfig
 from sipagent.errors import SipAgentError
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-OF_THE_CALL = re.compile(r"caller|caller_name|dialled|diverted_from|verstat|x_[a-z0-9_]{1,60}")
-"""What the call's own headers say; a prompt may name them, and what the call does not have is empty."""
+OF_THE_CALL = re.compile(
+    r"caller|caller_name|dialled|diverted_from|verstat|x_[a-z0-9_]{1,60}|last_call|last_outcome|noted_[a-z0-9_]{1,31}"
+)
+"""What the call's own headers say, and what is remembered of the caller; a prompt and a flow may name them,
+and what the call does not have is empty."""
 _TEXTS = ("greeting", "prompt", "goodbye", "apology", "one_moment")
 _LONGEST_VALUE_CHARS = 500
 
@@ -42,7 +45,7 @@ def fill(persona: PersonaConfig, values: Mapping[str, str]) -> PersonaConfig:
     :raises VariableError: one is missing, unknown, or cannot be spoken; the line names it.
     """
     wanted = variables_of(persona)
-    if unknown := sorted(set(values) - set(wanted)):
+    if unknown := sorted(set(values) - set(wanted) - set(persona.variables)):
         known = ", ".join(wanted) or "none"
         raise VariableError(f"persona {persona.name}: no text names {{{unknown[0]}}}; there are: {known}")
     every = {**persona.variables, **values}
@@ -68,5 +71,5 @@ def fill(persona: PersonaConfig, values: Mapping[str, str]) -> PersonaConfig:
         apology=filled(persona.apology),
         one_moment=filled(persona.one_moment),
         no_input=replace(persona.no_input, prompts=prompts),
-        variables={},
+        variables=every,
     )

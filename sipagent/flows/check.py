@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sipagent.config.fields import Problem
+from sipagent.config.variables import OF_THE_CALL
 from sipagent.flows.schema import (
     EVENTS,
     GOODBYE,
@@ -33,7 +34,7 @@ def problems_of(flow: Flow) -> Iterator[Problem]:
     yield from _text_problems(flow)
     for name, tool in flow.tools.items():
         for one in tool.arguments:
-            if one not in flow.slots and one not in flow.variables:
+            if one not in flow.slots and one not in flow.variables and not OF_THE_CALL.fullmatch(one):
                 yield f"tools.{name}.arguments", f"{one!r} is neither a slot nor a variable"
     if flow.start in flow.states:
         yield from _reach_problems(flow)
@@ -124,6 +125,8 @@ def _text_problems(flow: Flow) -> Iterator[Problem]:
             yield f"slots.{name}.read_back", "expected a sentence with {value} and known variables"
     for key, text in texts:
         for unknown_name in sorted(set(VARIABLE.findall(text)) - known):
+            if OF_THE_CALL.fullmatch(unknown_name):
+                continue
             yield key, f"no slot or variable {unknown_name!r}; there are: {', '.join(sorted(known))}"
         if not VARIABLE.sub("", text).isprintable() or "{" in VARIABLE.sub("", text):
             yield key, "has a line break or a brace that is no variable"

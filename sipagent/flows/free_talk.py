@@ -38,6 +38,12 @@ _MESSAGE_WORDS = (
     "ring me back",
     "phone me back",
     "return my call",
+    "know i called",
+    "know that i called",
+    "pass something on",
+    "write something down",
+    "phone me when",
+    "call me when",
 )
 _WAYS = (
     "through to",
@@ -118,9 +124,10 @@ def _message_states() -> dict[str, StateConfig]:
 
 
 def _target_intents(names: Mapping[str, str]) -> dict[str, IntentConfig]:
+    alone = ("put me through", "connect me", "transfer me") if len(names) == 1 else ()
     ways = {
         f"to_{index}": IntentConfig(
-            keywords=tuple(f"{way} {the}{name}" for way in _WAYS for the in ("", "the "))
+            keywords=(*alone, *(f"{way} {the}{name}" for way in _WAYS for the in ("", "the ")))
         )
         for index, name in enumerate(names.values())
     }

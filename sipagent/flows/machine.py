@@ -81,8 +81,8 @@ class _Run:
     def take(self, event: Event) -> None:
         talk = self.talk
         match event:
-            case Opened():
-                self.talk = Talk(variables=dict(self.flow.variables))
+            case Opened(variables):
+                self.talk = Talk(variables={**self.flow.variables, **variables})
                 self.enter(self.flow.start)
             case Heard() if talk.is_over:  # words over the goodbye: it is said again
                 self.say(self.state.say)
@@ -312,7 +312,9 @@ class _Run:
         self.actions.append(CallTool(self.talk.calls, self.state.tool, arguments, tool.safe))
 
     def outcome(self, name: str) -> None:
-        data = {slot: value.value for slot, value in self.talk.slots.items()}
+        returned = {name for tool in self.flow.tools.values() for name in tool.returns}
+        data = {name: text for name, text in self.talk.variables.items() if name in returned and text}
+        data |= {slot: value.value for slot, value in self.talk.slots.items()}
         self.actions.append(SetOutcome(name, data))
 
     # --- small things ---

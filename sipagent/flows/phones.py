@@ -1,6 +1,7 @@
 """Spoken telephone numbers, checked against the numbering plans. The one file that knows phonenumbers."""
 
 import re
+from dataclasses import replace
 
 import phonenumbers
 from phonenumbers import NumberParseException, ValidationResult
@@ -11,8 +12,16 @@ from sipagent.flows.values import Reading, Refused, Said, Value
 LEAST_DIGITS, MOST_DIGITS = 7, 15
 _LEAST_HEARD = 3
 """Fewer are no number: "I don't have one"."""
+_SHORT_END = re.compile(r"(?<![\d-])((?:\d{3}[- ])?\d{3}[- ])(\d{3})(?![\d-]| \d)")
 _PLUS = re.compile(r"^\D*(?:\+|plus\b)", re.IGNORECASE)
 _POSSIBLE = (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
+
+
+def _with_zero(text: str, region: str) -> str:
+    """Speech-to-text leaves out the "oh" that a last group begins with: 555-123 was 555-0123. Numbers are
+    read back, so a wrong guess is heard."""
+    is_3_3_4 = phonenumbers.country_code_for_region(region) == 1 and not _PLUS.match(text)
+    return _SHORT_END.sub(r"\g<1>0\2", text) if is_3_3_4 else text
 
 
 def read_phone(said: Said, *, region: str) -> Reading:
@@ -20,7 +29,7 @@ def read_phone(said: Said, *, region: str) -> Reading:
 
     The value is E.164, or the bare digits of a number without an area code.
     """
-    digits = dictated(said, least=LEAST_DIGITS, most=MOST_DIGITS)
+    digits = dictated(replace(said, text=_with_zero(said.text, region)), least=LEAST_DIGITS, most=MOST_DIGITS)
     if len(digits) < _LEAST_HEARD:
         return None
     if len(digits) < LEAST_DIGITS and not said.is_asked:

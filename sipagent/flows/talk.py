@@ -24,6 +24,9 @@ class Meaning:
 class Opened:
     """The call is up; the greeting has been or is being said."""
 
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the persona and the call: they go before the flow's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:

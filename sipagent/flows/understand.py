@@ -8,13 +8,14 @@
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from sipagent.brain.types import Reader
 from sipagent.flows.expected import Expected
+from sipagent.flows.misheard import as_answer, as_said
 from sipagent.flows.names import read_name
 from sipagent.flows.primer import OTHER, label_grammar, name_grammar, name_text, option_text, wants_text
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
@@ -77,7 +78,8 @@ _OFFER = re.compile(
     r"\b(?:how about|what about|can (?:i|we)|could (?:i|we)|may i|do you have|have you (?:got )?|is .{1,40} "
     r"(?:free|available|possible|okay|ok|good|open for|all right)|would .{1,40} (?:work|be|do)|"
     r"does .{1,40} work|"
-    r"(?:what|which) .{1,20} (?:free|available)|(?:can|could) you do|anything|any chance|should i say|"
+    r"(?:what|which) .{1,20} (?:free|available)|(?:can|could|might|may) (?:it|that|this) be|(?:can|"
+    r"could) you do|anything|any chance|should i say|"
     r"make it|instead)\b",
     re.I,
 )
@@ -104,9 +106,11 @@ def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime
 
 
 def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
-    text = without_echo(text.strip().replace("’", "'"))
+    text = as_said(without_echo(text.strip().replace("’", "'")))
     if _DEAD.match(text):
         return Meaning()
+    if expected.takes_yes_no:
+        text = as_answer(text)
     intent = _everywhere(text)
     hits = keyword_hits(flow, expected.intents, text)
     if intent == GOODBYE and hits and len(tokens_of(text)) > 6:
@@ -142,6 +146,15 @@ def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meani
 
 NO_ELSE = "nothing"
 """An intent of this name also means the answer "no, that's all"."""
+_CLOSING = re.compile(
+    r"^(?:(?:um|uh|oh|well|okay|ok|actually|and|so|great|perfect|yeah|yes|all right|alright|i think|"
+    r"i guess)[,. ]+)*"
+    r"(?:no|nope|nah|nothing|none|not|that's|that is|that was|that'll|that will|this is|i'm|i am|we're|"
+    r"thanks|"
+    r"thank you|never ?mind|forget|all|everything|don't|i don't|i have everything|i've got)\b",
+    re.I,
+)
+"""Without such a beginning nobody has taken leave, whatever the model finds."""
 
 
 def _everywhere(text: str) -> str:
@@ -225,8 +238,9 @@ class Understanding:
 
         :raises EngineError: the model failed. :raises JobCancelled: ``cancelled()`` turned true.
         """
+        text = as_said(text)
         slots, refused = slots_in(expected, text, now)
-        label = self._label(expected, text, cancelled)
+        label = self._label(expected, text, slots, cancelled)
         if label in expected.intents:
             return Meaning(label, {} if label in expected.passing else slots)
         open_slot = expected.open_slot
@@ -240,18 +254,22 @@ class Understanding:
             return Meaning(QUESTION)
         return Meaning("", slots if open_slot is None else {}, refused)  # the open one was not told
 
-    def _label(self, expected: Expected, text: str, cancelled: Cancelled) -> str:
-        """The intent that the model chooses; of several that keywords hit, one of these."""
+    def _label(self, expected: Expected, text: str, slots: Mapping[str, Value], cancelled: Cancelled) -> str:
+        """The intent that the model chooses; of several that keywords hit, one of these. "Have you got
+        anything on Monday?" is no question about the hours: an offer is never answered by the way."""
         hits = keyword_hits(self.flow, expected.intents, text)
         is_bound = expected.open_slot is not None or expected.takes_yes_no
-        asides = () if is_bound and not is_question(text) else expected.passing
+        is_offer = bool(slots) and _OFFER.search(text) is not None
+        asides = () if is_offer or (is_bound and not is_question(text)) else expected.passing
         wanted = [name for name in expected.intents if name not in expected.passing or name in asides]
         labels = hits if len(hits) > 1 else [*wanted, OTHER]
         if self.reader is None or len(labels) < 2:
             return hits[0] if hits else OTHER
         choices = [label.replace("_", " ") for label in labels]
         told = self.reader.read(wants_text(text), label_grammar(choices), cancelled, choices=choices)
-        return labels[choices.index(told.strip())] if told.strip() in choices else OTHER
+        label = labels[choices.index(told.strip())] if told.strip() in choices else OTHER
+        is_closing = _CLOSING.search(text) is not None and not is_question(text)
+        return OTHER if label == NO_ELSE and not is_closing else label
 
     def _extracted(self, slot: SlotConfig, text: str, cancelled: Cancelled) -> Value | None:
         """The value of the open slot in words that no rule knew: a name out of the caller's own words, or

@@ -39,6 +39,12 @@ _WEAK_YES = re.compile(
     r"speaking|this is (?:she|he|her|him|me)|you got it|spot on|looks good|confirm(?:ed)?)\b",
     re.I,
 )
+_WELCOMES = re.compile(
+    _LEAD + r"(?:yes|yeah|sure|okay|ok|all right|alright|fine|of course|go (?:ahead|"
+    r"on))[,. ]+(?:so )?what (?:do|would) you "
+    r"(?:want|like|need) to (?:know|ask|hear)\b",
+    re.I,
+)
 _RIGHT = re.compile(r"\bthat's (?:right|correct)\b(?! (?:after|before|now))", re.I)
 _END_NO = re.compile(
     r"\b(?:that's (?:all|it|everything)|nothing(?: else)?|i'm (?:all )?(?:good|set|done))\b", re.I
@@ -53,6 +59,8 @@ def yes_or_no(text: str) -> str | None:
     is_short = len(words.split()) <= _WEAK_WORDS
     if _NO.match(words) or (is_short and _WEAK_NO.match(words)):
         return NO
+    if _WELCOMES.match(words):
+        return YES
     if _YES.match(words) or _RIGHT.search(words) or (is_short and _WEAK_YES.match(words)):
         return YES
     return None

@@ -52,6 +52,7 @@ def talkative_config(config: Path, folder: Path) -> Path:
         for persona in plain["personas"].values():
             persona |= {"greeting": LONG_GREETING, "greeting_interruptible": True}
             persona["prompt_file"] = str(prompt_file.absolute())
+            persona.pop("knowledge", None)  # it would decline what the prompt invites to
         plain["llm"] = {**(plain.get("llm") or {}), "max_reply_tokens": _REPLY_TOKENS}
 
     return _rewritten(config, folder / "sip.yaml", change)
@@ -70,7 +71,9 @@ def _rewritten(config: Path, target: Path, change: Callable[[dict[str, Any]], No
     loaded = load_config(config)  # says what is wrong, with the line; this copy has none
     plain: dict[str, Any] = yaml.safe_load(config.read_text(encoding="utf-8"))
     for name, persona in plain["personas"].items():
-        persona["prompt_file"] = str(loaded.personas[name].prompt_file.absolute())
+        for key in ("prompt_file", "flow", "knowledge"):
+            if (path := getattr(loaded.personas[name], key)) is not None:
+                persona[key] = str(path.absolute())
     plain["models_dir"] = str(loaded.models_dir.absolute())
     plain["trunks"] = [_THIS_MACHINE]
     plain["console"] = False

@@ -38,7 +38,7 @@ Speak = Callable[[str], Pcm16]
 Listen = Callable[[Pcm16], str]
 
 
-class LabDialler:
+class SoftphoneDialler:
     """A ``Dialler`` over loopback. A thread for each call, at most ``lines`` of them."""
 
     def __init__(
@@ -51,7 +51,7 @@ class LabDialler:
         self._closing = threading.Event()
 
     def __repr__(self) -> str:
-        return f"LabDialler({self._peer[1]}, {len(self._live)} of {self._lines} lines)"
+        return f"SoftphoneDialler({self._peer[1]}, {len(self._live)} of {self._lines} lines)"
 
     def free_lines(self) -> int:
         """Lines without a call."""

@@ -17,13 +17,17 @@ from dataclasses import dataclass, field
 from sipagent.codecs.level import rms_dbov
 from sipagent.errors import PacketError
 from sipagent.lab.impairments import Impairments
-from sipagent.lab.rtp_line import RtpLine, prepare_line
+from sipagent.lab.rtp_line import RtpLine, SpokenLine, prepare_line
 from sipagent.lab.sdp import SdpAudio, describe, parse_audio
 from sipagent.sip.wire_message import SipMessage, SipUri, build_response, parse_message
 from sipagent.units import Pcm16, samples_to_ms
 
 _CODECS = ("PCMU", "PCMA")
 _AUDIBLE_DBOV = -45.0
+_REPLY_PAUSE_MS = 900
+"""Silence after which a person takes it that we have ended."""
+_WORDS_PACKETS = 15
+"""So much sound is something said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Behaviour:
     """Said from the answer on."""
     keys: str = ""
     """Pressed once we have been spoken to and it is silent again."""
+    answers: tuple[Pcm16, ...] = ()
+    """Said one after the other, each time we have been spoken to and it is silent again, 16 kHz."""
 
 
 @dataclass(slots=True)
@@ -59,10 +65,20 @@ class Taken:
     answered_ms: float | None = None
     greeting_ms: int = 0
     has_pressed: bool = False
+    said: SpokenLine | None = None
+    """Our own latest words."""
+    answers: int = 0
+    """Said so far."""
+    listened: int = 0
+    """Packets that have been listened to."""
+    audible: int = 0
+    """Of them, audible since our own last words …"""
+    audible_ms: float = 0.0
+    """… and when the last of these came."""
     is_over: bool = False
     responses: dict[str, bytes] = field(default_factory=dict)
 
-    def audible_ms(self) -> list[float]:
+    def heard_ms(self) -> list[float]:
         """When we were audible, ms since the answer, one for each 20 ms packet."""
         start_ms = self.answered_ms or 0.0
         return [p.arrival_ms - start_ms for p in self.line.received if rms_dbov(p.pcm) > _AUDIBLE_DBOV]
@@ -175,6 +191,8 @@ class People:
                 self._final(one, now_ms)
         elif one.answered_ms is not None and wanted.keys and not one.has_pressed:
             self._press(one, now_ms)
+        elif one.answered_ms is not None and one.answers < len(wanted.answers):
+            self._reply(one, now_ms)
         one.line.tick(now_ms)
 
     def _final(self, one: Taken, now_ms: float) -> None:
@@ -185,16 +203,30 @@ class People:
         one.line.connect(one.sdp, now_ms)
         if one.behaviour.greeting is not None:
             one.greeting_ms = samples_to_ms(one.behaviour.greeting.size)
-            one.line.say(prepare_line(one.behaviour.greeting))
+            one.said = prepare_line(one.behaviour.greeting)
+            one.line.say(one.said)
 
     def _press(self, one: Taken, now_ms: float) -> None:
         """Once somebody has spoken to us for a while and is silent again."""
         assert one.answered_ms is not None
         since_ms = now_ms - one.answered_ms
-        heard = [at for at in one.audible_ms() if at > 0]
+        heard = [at for at in one.heard_ms() if at > 0]
         if len(heard) >= 10 and since_ms - heard[-1] > 300:
             one.has_pressed = True
             one.line.dtmf(one.behaviour.keys)
+
+    def _reply(self, one: Taken, now_ms: float) -> None:
+        """To what was said since our own last words."""
+        for packet in one.line.received[one.listened :]:
+            if rms_dbov(packet.pcm) > _AUDIBLE_DBOV:
+                one.audible, one.audible_ms = one.audible + 1, packet.arrival_ms
+        one.listened = len(one.line.received)
+        if one.said is not None and not one.said.is_finished:
+            one.audible = 0
+        elif one.audible >= _WORDS_PACKETS and now_ms - one.audible_ms > _REPLY_PAUSE_MS:
+            one.said = prepare_line(one.behaviour.answers[one.answers])
+            one.line.say(one.said)
+            one.answers, one.audible = one.answers + 1, 0
 
     def _answer(self, one: Taken, status: int, reason: str) -> None:
         if one.final:

@@ -206,6 +206,10 @@ class AudioRings:
         for ring in (self.to_line, self.from_line, self.played):
             ring.set_flags(Flag.ACTIVE)
 
+    def listen(self) -> None:
+        """Clock on for what comes, while nothing of ours is heard yet."""
+        self.from_line.set_flags(Flag.ACTIVE)
+
     def close(self) -> None:
         """End a call: the clock leaves the rings alone. Counters stay readable."""
         for ring in (self.to_line, self.from_line, self.played):

@@ -134,6 +134,9 @@ class OutgoingLeg(Leg):
             if self._is_confirmed:
                 super().onCallMediaState(prm)
             elif self.getInfo().state == pj.PJSIP_INV_STATE_EARLY:
+                if self._attempt.hears_early_media and self.port is not None:
+                    self.port.rings.listen()
+                    super().onCallMediaState(prm)
                 self._attempt.early_media()
         except Exception as error:
             self._thread.count_callback_error("onCallMediaState", error)
@@ -162,6 +165,10 @@ class _Attempt:
     def provisional(self, status: int) -> None:
         self._line.dial_event(self._route, dm.Provisional(status, monotonic_ms()))
 
+    @property
+    def hears_early_media(self) -> bool:
+        return self._line.hears_early_media
+
     def early_media(self) -> None:
         self._line.dial_event(self._route, dm.EarlyMedia(monotonic_ms()))
 
@@ -186,6 +193,11 @@ class DialledLine(SipLine):
 
     def __repr__(self) -> str:
         return f"DialledLine({self._trunk.name}, {self._dial.phase.value})"
+
+    @property
+    def hears_early_media(self) -> bool:
+        """What sounds before the answer is for the conversation's ear."""
+        return self._order.hears_early_media
 
     @property
     def _trunk(self) -> TrunkConfig:

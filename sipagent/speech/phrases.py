@@ -98,6 +98,10 @@ class PhraseCache:
                     self._keep(self._key(text), sound)
         return missing
 
+    def keep(self, text: str, sound: Pcm16) -> None:
+        """Have ``text`` sound like this from now on, in place of the voice. 16 kHz; copied."""
+        self._keep(self._key(text), sound.copy())
+
     def preload(self, texts: Iterable[str]) -> None:
         """Have all ``texts`` in memory, from the disk where it has them.
 

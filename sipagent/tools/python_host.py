@@ -1,4 +1,5 @@
-"""Runs one Python function in a process of its own: ``python_host.py FOLDER package.module:function``.
+"""Runs one Python function in a process of its own: ``python_host.py FOLDER package.module:function``, or
+only looks for it (``--check`` behind it).
 
 Input is the JSON object ``{"arguments": …, "call": …}`` on standard input, output the JSON object that the
 function returns. What the function prints goes to standard error. Needs nothing but the standard library.
@@ -21,9 +22,11 @@ def main() -> int:
     out = os.dup(1)
     os.dup2(2, 1)
     sys.path.append(folder)  # behind the libraries: a folder such as codecs/ hides none of them
-    given = json.load(sys.stdin)
     module, _, name = entry.partition(":")
     function = getattr(importlib.import_module(module), name)
+    if sys.argv[3:] == ["--check"]:
+        return 0
+    given = json.load(sys.stdin)
     result = function(given["arguments"], given["call"])
     with os.fdopen(out, "w", encoding="utf-8") as file:
         json.dump(result, file, allow_nan=False)

@@ -39,6 +39,7 @@ _MOS_BUCKETS = (1.5, 2.0, 2.5, 3.0, 3.3, 3.6, 3.9, 4.1, 4.3)
 _MOST_WORDS = 40
 _LONGEST_WORD = 60
 _LEDGER_FAULTS = ("unwritable", "problem", "missed", "late", "not_closed", "not_forgotten")
+_CONTACT_STATES = ("waiting", "calling", "done", "expired", "unsettled")
 Fields = Mapping[str, Any]
 
 
@@ -72,6 +73,9 @@ class ServerMetrics:
             "turn.heard": lambda _, __: self._turns_heard.inc(),
             "turn.answered": self._turn_answered,
             "turn.spoken": self._turn_spoken,
+            "campaign.decided": self._campaign_decided,
+            "campaign.progressed": self._campaign_progressed,
+            "tool.returned": self._tool_returned,
             "egress.refused": lambda _, fields: self._egress_refused.inc(fields["attempts"]),
             **{f"ledger.{fault}": self._ledger_failed(fault) for fault in _LEDGER_FAULTS},
             "trunk.registered": self._trunk_changed(self._registered, 1),
@@ -153,6 +157,13 @@ class ServerMetrics:
             registry=registry,
         )
 
+        self._tools = Counter(
+            "sipagent_tools", "Tools that came to an end", ["tool", "status"], registry=registry
+        )
+        self._tool_time = Histogram(
+            "sipagent_tool_seconds", "How long they took", ["tool"], registry=registry
+        )
+
     def _make_line_metrics(self, registry: CollectorRegistry) -> None:
         self._jitter = Histogram(
             "sipagent_rtp_jitter_seconds",
@@ -200,6 +211,21 @@ class ServerMetrics:
             registry=registry,
         )
         entries.set_function(lambda: signed_entries(ledger_dir) if ledger_dir else 0)
+        self._campaign_decisions = Counter(
+            "sipagent_campaign_decisions",
+            "What campaigns decided",
+            ["campaign", "decision"],
+            registry=registry,
+        )
+        self._campaign_calls = Counter(
+            "sipagent_campaign_calls", "Attempts that have ended", ["campaign", "outcome"], registry=registry
+        )
+        self._campaign_contacts = Gauge(
+            "sipagent_campaign_contacts", "Contacts by state", ["campaign", "state"], registry=registry
+        )
+        self._campaign_running = Gauge(
+            "sipagent_campaign_running", "0: paused or stopped", ["campaign"], registry=registry
+        )
         self._egress_refused = Counter(
             "sipagent_egress_refused", "Attempts to reach an address beyond the list", registry=registry
         )
@@ -263,6 +289,27 @@ class ServerMetrics:
         self._turns_spoken.inc()
         if fields.get("interrupted"):
             self._barge_ins.inc()
+
+    # --- campaigns ---
+
+    def _campaign_decided(self, _: Origin, fields: Fields) -> None:
+        campaign = self._word("campaign", fields["campaign"])
+        decision = self._word("decision", fields["decision"])
+        self._campaign_decisions.labels(campaign, decision).inc()
+        if decision == "ended":  # "answered: confirmed; answered"
+            outcome = str(fields["rule"]).partition(";")[0].partition(":")[0]
+            self._campaign_calls.labels(campaign, self._word("campaign_outcome", outcome)).inc()
+
+    def _campaign_progressed(self, _: Origin, fields: Fields) -> None:
+        campaign = self._word("campaign", fields["campaign"])
+        self._campaign_running.labels(campaign).set(fields["state"] == "running")
+        for state in _CONTACT_STATES:
+            self._campaign_contacts.labels(campaign, state).set(fields["contacts"].get(state, 0))
+
+    def _tool_returned(self, _: Origin, fields: Fields) -> None:
+        tool, status = self._word("tool", fields.get("tool")), self._word("tool status", fields.get("status"))
+        self._tools.labels(tool, status).inc()
+        self._tool_time.labels(tool).observe(fields.get("took_ms", 0) / 1000)
 
     # --- the rest ---
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sipagent import logs
-from sipagent.call.outbound import OutboundDesk
+from sipagent.call.outbound import OutboundCall, OutboundDesk
 from sipagent.call.ports import Line, Mailbox, Offer, Rejection
 from sipagent.call.session import Session
 from sipagent.config.load import load_config
@@ -29,7 +29,7 @@ class TakingDesk:
         line.answer()
         return self._call_on(line, self.second_legs)
 
-    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> Session:
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig, order: OutboundCall) -> Session:
         raise NotImplementedError
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None: ...

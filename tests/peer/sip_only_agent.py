@@ -89,7 +89,7 @@ class ToneDesk:
         line.answer()
         return call
 
-    def place(self, offer: Offer, line: Line, persona: PersonaConfig) -> Any:
+    def place(self, offer: Offer, line: Line, persona: PersonaConfig, order: OutboundCall) -> Any:
         call = ToneCall(line, self._log, persona.greeting)
         self.calls.append(call)
         line.answer()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sipagent.campaigns.runner import read_list
+from sipagent.campaigns.running import read_list
 from sipagent.campaigns.store import LEASE_S, CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from tests.unit.campaign_fixtures import write_campaign

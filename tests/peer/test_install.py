@@ -105,6 +105,7 @@ def test_uninstall_leaves_configuration_and_record(tmp_path: Path) -> None:
     assert left == {
         "etc/sipagent/sip.yaml",
         "etc/sipagent/prompts/receptionist.md",
+        *(f"etc/sipagent/knowledge/{path.name}" for path in (ROOT / "knowledge").glob("*.md")),
         "var/lib/sipagent/ledger/entry",
         "var/lib/sipagent/models/catalog.yaml",
     }

@@ -19,6 +19,7 @@ import structlog
 
 from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
 from sipagent.call.work import Lane
+from sipagent.cli.check_tools import tool_findings
 from sipagent.config.json_schema import JsonSchema
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, HttpConfig, MessagesConfig, PersonaConfig, Secret, ToolConfig
@@ -146,10 +147,13 @@ RESULT = JsonSchema({"type": "object", "properties": {"status": {"type": "string
 @pytest.mark.parametrize("kind", MISBEHAVIOUR)
 def test_command_that_misbehaves_becomes_a_sentence(bench: Bench, kind: str) -> None:
     text, reason = MISBEHAVIOUR[kind]
-    answer = bench.run(command=bench.script(text), result=RESULT, timeout_ms=2000, on_failure="No luck.")
+    timeout_ms = 700 if "hangs" in kind else 10_000
+    answer = bench.run(
+        command=bench.script(text), result=RESULT, timeout_ms=timeout_ms, on_failure="No luck."
+    )
     assert (answer.status, answer.apology, dict(answer.variables)) == ("failed", "No luck.", {})
     assert str(answer.result).startswith(reason)
-    assert answer.took_ms < 10_000
+    assert answer.took_ms < 20_000
 
 
 def test_python_tool_that_raises_and_program_that_is_not_there(bench: Bench) -> None:
@@ -401,6 +405,18 @@ def test_message_that_cannot_be_kept_is_no_success(bench: Bench) -> None:
     assert (answer.status, answer.apology) == ("failed", "I'm sorry, I couldn't note that.")
 
 
+def test_what_comes_with_the_program_is_allowed_and_checked_like_any_tool(bench: Bench) -> None:
+    config = bench.config(command=("true",))
+
+    def run(tool: str, **arguments: str) -> ToolAnswer:
+        return bench.run_all([ToolCall(tool, arguments, "t1", CONTEXT)], config, allowed=(tool,))[0]
+
+    assert run("send_dtmf", digits="12#").variables["digits"] == "12#"
+    assert "breaks the rule pattern" in str(run("send_dtmf", digits="12; BYE").result)
+    assert "keeps no memory" in str(run("remember", pet="a cat").result)
+    assert "a flow has states for it" in str(run("transfer").result)
+
+
 # --- the example ---
 
 
@@ -454,3 +470,18 @@ def test_calendar_knows_hours_moves_and_cancellations(bench: Bench) -> None:
     with sqlite3.connect(bench.folder / "bookings.sqlite") as database:
         assert database.execute("SELECT count(*) FROM booking").fetchone() == (0,)
         assert database.execute("SELECT grade, wish FROM answer").fetchall() == [("8", "")]
+
+
+def test_check_names_tools_that_cannot_work_here(bench: Bench) -> None:
+    (bench.folder / "mine.py").write_text("def it(arguments, call):\n    return {}\n")
+    kinds: dict[str, dict[str, Any]] = {
+        "good": {"python": "mine:it"},
+        "typo": {"python": "mine:if"},
+        "gone": {"command": ("./gone",)},
+        "here": {"command": ("true",)},
+    }
+    tools = {name: ToolConfig(name=name, description="x", **kind) for name, kind in kinds.items()}
+    config = replace(bench.config(command=("true",)), tools=tools)
+    found = {one.key: one.text for one in tool_findings(config, is_thorough=True)}
+    assert set(found) == {"tools.typo.python", "tools.gone.command"}
+    assert "has no attribute 'if'" in found["tools.typo.python"]

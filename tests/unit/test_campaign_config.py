@@ -10,7 +10,7 @@ import pytest
 
 from sipagent.campaigns.contact_sources import read_rows
 from sipagent.campaigns.contacts import contacts_of
-from sipagent.campaigns.runner import read_list
+from sipagent.campaigns.running import read_list
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
 from sipagent.config.fields import DERIVED
@@ -143,7 +143,7 @@ def test_two_campaigns_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_example_is_right_and_its_list_can_be_called() -> None:
-    (example,) = load_campaigns(ROOT / "campaigns", personas=["receptionist"], trunks=["lab"])
+    (example,) = load_campaigns(ROOT / "campaigns", personas=["reminder"], trunks=["lab"])
     found = read_list(example)
     assert len(found.contacts) == 60
     assert {one.zones[0] for one in found.contacts} >= {"Asia/Kathmandu", "Pacific/Apia"}

@@ -1,5 +1,6 @@
 """A campaign's life: weeks in seconds, retries, lists, breaker, caps, two servers, leases."""
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
@@ -9,11 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sipagent.campaigns.dialler import CallOrder
+from sipagent.campaigns.dialler import CallOrder, NotPlaced, Tell
 from sipagent.campaigns.outcomes import Ending, FlowResult, Follow, Outcome
-from sipagent.campaigns.runner import CampaignRunner, read_list
+from sipagent.campaigns.runner import CampaignRunner
+from sipagent.campaigns.running import read_list
 from sipagent.campaigns.store import LEASE_S, CampaignStore
 from sipagent.campaigns.store_views import StoreViews
+from sipagent.config.campaign_load import load_campaign
 from sipagent.errors import CampaignError
 from tests.fakes.dialler import FakeDialler
 from tests.unit.campaign_fixtures import MONDAY, Life, life, write_campaign
@@ -191,18 +194,86 @@ def test_two_servers_on_one_store_never_call_the_same_person(tmp_path: Path) -> 
     runners = [CampaignRunner((config,), s, d) for s, d in zip(stores, diallers, strict=True)]
     stores[0].want_run("test", MONDAY)
     now = MONDAY + timedelta(hours=10)
-    for _ in range(400):
-        for runner in runners:
-            runner.tick(now)
+    for step in range(400):
+        for index, runner in enumerate(runners):
+            if index or step < 10:  # the first one dies in the middle
+                runner.tick(now)
+                diallers[index].finish(1)
         assert stores[0].running("test") <= config.calls.concurrency
-        diallers[0].finish(1)
-        diallers[1].finish(1)
-        now += timedelta(milliseconds=200)
+        now += timedelta(milliseconds=400)
     numbers = [order.number for dialler in diallers for order in dialler.orders]
     assert len(numbers) == len(set(numbers)) == 40
     assert min(len(dialler.orders) for dialler in diallers) > 5
+    began = [dialler.orders[0].attempt_id for dialler in diallers]
+    assert began[0] + len(diallers[0].orders) == began[1]  # one after the other: the pace is one server's
     for store in stores:
         store.close()
+
+
+def test_a_server_that_ends_hands_its_campaigns_on_at_once(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path, people=2)
+    now = MONDAY + timedelta(hours=10)
+    with (
+        closing(CampaignStore(tmp_path / "state.sqlite", "first")) as first,
+        closing(CampaignStore(tmp_path / "state.sqlite", "second")) as second,
+    ):
+        assert first.lead("test", now, LEASE_S)
+        assert not second.lead("test", now + timedelta(seconds=LEASE_S - 1), LEASE_S)
+        stop = threading.Event()
+        stop.set()
+        CampaignRunner((config,), first, FakeDialler()).run(stop, lambda: now)
+        assert second.lead("test", now, LEASE_S)
+        assert not first.lead("test", now, LEASE_S)
+
+
+class RefusingDialler(FakeDialler):
+    """Places nothing, for the reason that the test names."""
+
+    refusal: tuple[str, bool] = ("no room", False)
+
+    def place(self, order: CallOrder, tell: Tell) -> None:
+        self.orders.append(order)
+        tell(NotPlaced(order.attempt_id, *self.refusal))
+
+
+def test_a_call_that_could_not_be_placed_is_no_attempt(tmp_path: Path) -> None:
+    config, dialler = write_campaign(tmp_path, people=1), RefusingDialler()
+    with life(tmp_path, config, dialler) as one, closing(StoreViews(tmp_path / "state.sqlite")) as views:
+        one.store.want_run("test", MONDAY)
+        now = MONDAY + timedelta(hours=10)
+        one.live(now, now + timedelta(seconds=70))
+        (contact,) = views.contacts("test")
+        assert (contact["state"], contact["attempts"], len(dialler.orders)) == ("waiting", 0, 2)
+        assert {order.n for order in dialler.orders} == {1}
+        dialler.refusal = ("limits.outbound.allow: no entry allows it", True)
+        one.live(now + timedelta(seconds=70), now + timedelta(hours=2))
+        (contact,) = views.contacts("test")
+        assert (contact["state"], contact["attempts"], contact["why"]) == ("done", 0, dialler.refusal[0])
+        assert len(dialler.orders) == 3
+
+
+def test_a_reload_changes_campaigns_between_two_calls(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path, people=3, calls_at_once=1)
+    with life(tmp_path, config) as one, closing(StoreViews(tmp_path / "state.sqlite")) as views:
+        one.store.want_run("test", MONDAY)
+        now = MONDAY + timedelta(hours=10)
+        one.runner.tick(now)
+        (tmp_path / "test.yaml").write_text(
+            (tmp_path / "test.yaml").read_text().replace('"+15550100"', '"+15550199"')
+        )
+        one.runner.use((load_campaign(tmp_path / "test.yaml"),))
+        one.runner.tick(now + timedelta(seconds=1))
+        assert one.runner.calls == 1  # the call in progress is still this runner's
+        one.dialler.finish()
+        one.runner.tick(now + timedelta(seconds=2))
+        assert [order.caller_id for order in one.dialler.orders] == ["+15550100", "+15550199"]
+        one.runner.use(())
+        one.runner.tick(now + timedelta(seconds=3))
+        one.dialler.finish()
+        one.runner.tick(now + timedelta(seconds=4))
+        one.runner.tick(now + timedelta(seconds=5))
+        assert len(one.dialler.orders) == 2
+        assert views.view("test").outcomes == {"answered": 2}
 
 
 def test_a_server_that_lost_its_lease_may_not_dial_and_its_late_end_is_still_the_truth(

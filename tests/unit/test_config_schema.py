@@ -93,7 +93,7 @@ def test_every_key_has_a_docstring_and_every_number_a_unit() -> None:
     bare = {"temperature", "threads", "max_calls", "calls_per_second", "sure", "doubt", "latest", "failures"}
     bare |= {"weight", "cps", "calls_per_day", "spend_per_day", "per_minute"}
     bare |= {"lines_kept_free"}
-    bare |= {"workers", "crash_reports", "retries"}
+    bare |= {"workers", "crash_reports", "retries", "after"}
     for key, cls in sections():
         for name, (annotation, has_docstring) in fields_in_source(cls).items():
             assert has_docstring, f"{key}.{name} has no docstring"

@@ -107,7 +107,7 @@ def test_what_was_dropped_is_noted_in_the_callers_words() -> None:
     assert note.role is Role.SYSTEM
     assert note.text.startswith("Earlier the caller said: q0 q0 q0 q0 / ")
     assert "a0" not in note.text
-    assert count(note) <= 360 // 12
+    assert count(note) <= 360 // 8
 
 
 def test_a_note_keeps_how_the_call_began_and_the_latest_lines() -> None:

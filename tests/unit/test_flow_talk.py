@@ -1,12 +1,14 @@
 """A flow in a call: what is only prepared has no effect, what is committed has it once."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+from sipagent.call.answers import Answers
 from sipagent.call.dictation import Asked
 from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, Understood
 from sipagent.call.tool_calls import ToolCalls, ToolDone
@@ -32,7 +34,8 @@ class Tools:
 
     def submit(self, call: ToolCall, done: Callable[[ToolAnswer], None]) -> None:
         self.calls.append((call.tool, dict(call.arguments)))
-        answer = ToolAnswer("failed", {}, "down", "Sorry.") if self.fails else ToolAnswer("ok")
+        done_well = ToolAnswer("ok", call.arguments if call.tool == "send_dtmf" else {})
+        answer = ToolAnswer("failed", {}, "down", "Sorry.") if self.fails else done_well
         self.jobs.append(lambda: done(answer))
 
     def timeout_ms(self, tool: str) -> int:
@@ -81,7 +84,8 @@ class Call:
         tools = ToolCalls(self.tools, CallContext("c1"), self.record, self.posted.append)
         parts = FlowParts(flow, None, self, self.tools)  # type: ignore[arg-type]  # a lane in a test's hand
         log = structlog.get_logger()
-        self.talk = FlowTalk(parts, self, deeds, tools, self.posted.append, log)  # type: ignore[arg-type]
+        answers = Answers(self, None)  # type: ignore[arg-type]  # a speaker in a test's hand
+        self.talk = FlowTalk(parts, self, answers, deeds, tools, self.posted.append, log)  # type: ignore[arg-type]
         self.opening = self.talk.opened("Hello.")
 
     def submit(self, job: Callable[[], None], *, cancelled: Callable[[], bool], **_: object) -> None:
@@ -91,7 +95,9 @@ class Call:
         if not utterance.is_cancelled():
             self.said.append(text)
 
-    def reply(self, utterance: Utterance, history: Any, *, first: str = "", then: str = "") -> None:
+    def reply(
+        self, utterance: Utterance, history: Any, *, first: str = "", then: str = "", told: Any = ()
+    ) -> None:
         self.said.append(f"{first}<{history[-1].text}>{then}")
 
     def hand_over(self, target: str, text: str) -> bool:
@@ -224,6 +230,7 @@ def test_transfer_that_is_not_possible_is_told() -> None:
     reached = Call("receptionist", transfers=True)
     reached.turn("Operator")
     assert reached.said[-1] == "I'll put you through."
+    reached.talk.take_back()  # what was going to be said is dropped: the transfer says it
     assert reached.talk.transfer_failed()
     assert not reached.talk.transfer_failed(), "the flow has been told"
     assert "nobody can take the call" in reached.said[-1]
@@ -297,3 +304,16 @@ def test_failure_is_told_in_the_tools_words_where_the_flow_has_none() -> None:
     call.turn(*BOOKING, "Yes")
     call.work()
     assert call.said[-1].startswith("Sorry. I've noted")
+
+
+def test_keys_that_a_flow_presses_go_out_once_the_tool_has_let_them_pass() -> None:
+    call = Call("receptionist")
+    flow = call.talk._flow
+    object.__setattr__(flow, "tools", {"send_dtmf": replace(flow.tools["book_slot"], arguments=("digits",))})
+    object.__setattr__(flow, "variables", {**flow.variables, "digits": "12#"})
+    object.__setattr__(flow.states["reserve"], "tool", "send_dtmf")
+    call.talk.opened("Hello.")
+    call.turn(*BOOKING, "Yes")
+    assert call.deeds == []
+    call.work()
+    assert call.deeds == ["dtmf 12#", "booked"]

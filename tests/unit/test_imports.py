@@ -17,7 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("media",),
     ("speech",),
     ("brain",),
-    ("flows",),
+    ("flows", "knowledge"),
     ("ledger",),
     ("call",),
     ("tools",),
@@ -43,7 +43,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "phonenumbers": ("flows/phones.py", "campaigns/zones.py"),
     "jsonschema": ("config/json_schema.py",),
     "referencing": ("config/json_schema.py",),
-    "sqlite3": ("campaigns/store*.py",),
+    "sqlite3": ("campaigns/store*.py", "knowledge/index.py"),
 }
 """Library → the files that may import it."""
 ONE_FILE = ("sounddevice",)

@@ -92,6 +92,7 @@ def test_a_call_from_its_start_to_its_end(told: Told) -> None:
     told.tell("turn.heard")
     told.tell("turn.answered", v2v_ms=720, stamps=STAMPS, queued_ms={"stt": 12, "reply": 0})
     told.tell("turn.spoken", interrupted=True)
+    told.tell("tool.returned", tool="book_slot", status="taken", took_ms=120, pii_result={"free": "ten"})
     quality: dict[str, Any] = {"rtp_received": 990, "rtp_lost": 10, "rtp_jitter_ms": 4.0, "rtp_mos": 4.2}
     told.tell("call.ended", call_id="a", cause="caller hung up", duration_ms=9000, **quality)
     assert told.value("sipagent_calls_active", direction="inbound") == 0
@@ -104,6 +105,8 @@ def test_a_call_from_its_start_to_its_end(told: Told) -> None:
     assert shares == pytest.approx([0.064, 0.236, 0.2, 0.1, 0.1, 0, 0.02])
     assert told.value("sipagent_lane_wait_seconds_sum", lane="stt") == pytest.approx(0.012)
     assert told.value("sipagent_barge_ins_total") == 1
+    assert told.value("sipagent_tools_total", tool="book_slot", status="taken") == 1
+    assert told.value("sipagent_tool_seconds_sum", tool="book_slot") == 0.12
     assert told.value("sipagent_rtp_loss_ratio_sum") == pytest.approx(0.01)
     assert told.value("sipagent_rtp_packets_lost_total") == 10
     assert told.value("sipagent_rtp_mos_sum") == pytest.approx(4.2)
@@ -192,6 +195,23 @@ def test_trunks_and_the_ledger(told: Told) -> None:
     assert told.value("sipagent_ledger_errors_total", fault="missed") == 1
     told.tell("egress.refused", attempts=3)
     assert told.value("sipagent_egress_refused_total") == 3
+
+
+def test_campaigns_tell_what_they_decide_and_where_they_stand(told: Told) -> None:
+    told.tell("campaign.decided", campaign="reminders", decision="called", rule="attempt 1")
+    told.tell(
+        "campaign.decided", campaign="reminders", decision="ended", rule="answered: confirmed; answered"
+    )
+    told.tell("campaign.decided", campaign="reminders", decision="ended", rule="busy; busy")
+    for outcome in ("answered", "busy"):
+        assert told.value("sipagent_campaign_calls_total", campaign="reminders", outcome=outcome) == 1
+    decisions = {"campaign": "reminders", "decision": "ended"}
+    assert told.value("sipagent_campaign_decisions_total", **decisions) == 2
+    contacts = {"waiting": 3, "done": 7}
+    told.tell("campaign.progressed", campaign="reminders", state="paused", contacts=contacts)
+    assert told.value("sipagent_campaign_contacts", campaign="reminders", state="waiting") == 3
+    assert told.value("sipagent_campaign_contacts", campaign="reminders", state="unsettled") == 0
+    assert told.value("sipagent_campaign_running", campaign="reminders") == 0
 
 
 @pytest.mark.parametrize(

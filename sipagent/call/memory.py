@@ -1,0 +1,123 @@
+"""What the agent remembers of a caller from one call to the next, where the persona wants it.
+
+::
+
+    a call begins ──recall──▶ variables of the prompt and the flow: {caller_name}, {last_outcome}, {noted_…}
+    tool remember ───────────▶ kept at once
+    outcome, name ───────────▶ kept when the call has ended
+
+Whoever withholds the number is not remembered, nor is a call whose number the carrier doubts: a stranger may
+have put it there.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from sipagent.call.identity import CALLER_NAME, LAST_CALL, LAST_OUTCOME, NOTED, harmless
+from sipagent.call.ports import Offer
+from sipagent.call.tool_calls import context_of
+from sipagent.call.tool_port import CallContext
+from sipagent.config.schema import PersonaConfig
+from sipagent.errors import LedgerError
+
+_NAME_SLOTS = ("caller_name", "name")
+_LONGEST_NOTE = 120
+
+
+class NoteStore(Protocol):
+    """Where notes are kept. ``sipagent.ledger.CallerMemory`` is one."""
+
+    def recall(self, caller: str) -> dict[str, str]:
+        """:raises LedgerError: it cannot be read."""
+
+    def remember(self, caller: str, notes: Mapping[str, str], *, keep_days: int) -> None:
+        """:raises LedgerError: they cannot be kept."""
+
+
+class Remembrance:
+    """What personas remember. Any thread; satisfies ``tool_port.Memory``.
+
+    :param store: None: there is no ledger, and nothing is remembered.
+    """
+
+    def __init__(self, store: NoteStore | None, personas: Mapping[str, PersonaConfig]) -> None:
+        self._store = store
+        self._personas = personas
+
+    def __repr__(self) -> str:
+        return f"Remembrance({self._store!r})"
+
+    def use(self, personas: Mapping[str, PersonaConfig]) -> None:
+        """Go by another configuration."""
+        self._personas = personas
+
+    def remember(self, context: CallContext, notes: Mapping[str, str]) -> None:
+        """Keep notes on the caller of this call. Waits for the disk.
+
+        :raises LedgerError: they cannot be kept, or the persona keeps none.
+        """
+        persona = self._personas.get(context.persona)
+        if self._store is None or persona is None or persona.memory == "off":
+            raise LedgerError(f"persona {context.persona}: its callers are not remembered (memory: off)")
+        if not context.caller:
+            raise LedgerError("nothing is remembered of callers who withhold their number")
+        self._store.remember(context.caller, notes, keep_days=persona.memory_days)
+
+    def begin(
+        self, persona: PersonaConfig, offer: Offer, log: structlog.stdlib.BoundLogger
+    ) -> "CallMemory | None":
+        """One call's part of it; None: the caller is not remembered. Reads two small files."""
+        context = context_of("", offer, persona)
+        is_known = bool(context.caller) and not offer.identity.is_doubted
+        if self._store is None or persona.memory == "off" or not is_known:
+            return None
+        notes: dict[str, str] = {}
+        try:
+            notes = self._store.recall(context.caller)
+        except LedgerError as error:
+            log.warning("caller.not_recalled", reason=str(error))
+        return CallMemory(self, context, notes, log)
+
+
+class CallMemory:
+    """One call's notes. Call thread, but for ``variables``."""
+
+    def __init__(
+        self,
+        remembrance: Remembrance,
+        context: CallContext,
+        notes: Mapping[str, str],
+        log: structlog.stdlib.BoundLogger,
+    ) -> None:
+        self._remembrance = remembrance
+        self._context = context
+        self._log = log
+        self._new: dict[str, str] = {}
+        self.variables = {
+            name if name in (CALLER_NAME, LAST_OUTCOME, LAST_CALL) else f"{NOTED}{name}": harmless(
+                text, _LONGEST_NOTE
+            )
+            for name, text in notes.items()
+        }
+        """What was known of the caller before this call, by variable."""
+
+    def __repr__(self) -> str:
+        return f"CallMemory({len(self.variables)} known, {len(self._new)} new)"
+
+    def outcome(self, name: str, data: Mapping[str, str]) -> None:
+        """What the call has come to; a name that was told is the caller's from now on."""
+        self._new[LAST_OUTCOME] = name
+        told = next((data[slot] for slot in _NAME_SLOTS if data.get(slot)), "")
+        if told:
+            self._new[CALLER_NAME] = told
+
+    def close(self) -> None:
+        """The call has ended: keep what is new. Waits for the disk."""
+        notes = {**self._new, LAST_CALL: f"{datetime.now(UTC):%Y-%m-%d}"}
+        try:
+            self._remembrance.remember(self._context, notes)
+        except LedgerError as error:
+            self._log.warning("caller.not_remembered", reason=str(error))

@@ -1,0 +1,1 @@
+"""What an operator has written down for callers: read, searched, and told, or honestly not known."""

@@ -1,0 +1,113 @@
+"""What a persona remembers of a caller, and of whom nothing is remembered."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import structlog
+
+from sipagent.call.identity import Identity, filled
+from sipagent.call.memory import CallMemory, Remembrance
+from sipagent.call.ports import Offer
+from sipagent.call.tool_port import CallContext
+from sipagent.config.schema import PersonaConfig
+from sipagent.errors import LedgerError
+
+pytestmark = pytest.mark.unit
+
+PERSONA = PersonaConfig(name="maple", greeting="Hello.", prompt_file=Path("p"), memory="on", memory_days=9)
+OFFER = Offer("id", "trunk", "100", "+15550100123", "192.0.2.1")
+LOG = structlog.get_logger()
+
+
+class Store:
+    """Notes in a dictionary."""
+
+    def __init__(self) -> None:
+        self.notes: dict[str, dict[str, str]] = {}
+        self.keep_days = 0
+        self.is_broken = False
+
+    def recall(self, caller: str) -> dict[str, str]:
+        if self.is_broken:
+            raise LedgerError("the disk is gone")
+        return dict(self.notes.get(caller, {}))
+
+    def remember(self, caller: str, notes: Mapping[str, str], *, keep_days: int) -> None:
+        if self.is_broken:
+            raise LedgerError("the disk is gone")
+        self.notes.setdefault(caller, {}).update(notes)
+        self.keep_days = keep_days
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def remembrance(store: Store) -> Remembrance:
+    return Remembrance(store, {"maple": PERSONA})
+
+
+def began(remembrance: Remembrance, offer: Offer = OFFER, persona: PersonaConfig = PERSONA) -> CallMemory:
+    memory = remembrance.begin(persona, offer, LOG)
+    assert memory is not None
+    return memory
+
+
+def test_the_next_call_knows_name_and_outcome(remembrance: Remembrance, store: Store) -> None:
+    first = began(remembrance)
+    assert first.variables == {}
+    first.outcome("asked", {})
+    first.outcome("booked", {"name": "Sarah Miller", "day": "2026-12-01"})
+    first.close()
+    remembrance.remember(CallContext("c", OFFER.caller, "100", "maple"), {"dentist": "Dr. Lee {caller}"})
+    known = began(remembrance).variables
+    assert known["caller_name"] == "Sarah Miller"
+    assert known["last_outcome"] == "booked"
+    assert len(known["last_call"]) == 10
+    assert known["noted_dentist"] == "Dr. Lee caller"  # nothing of it can be a placeholder again
+    assert store.keep_days == 9
+    assert (
+        filled("Name: {caller_name}; {noted_dentist}|{noted_other}", known)
+        == "Name: Sarah Miller; Dr. Lee caller|"
+    )
+
+
+@pytest.mark.parametrize(
+    ("offer", "persona"),
+    [
+        (replace(OFFER, identity=Identity(is_private=True)), PERSONA),
+        (replace(OFFER, caller="anonymous"), PERSONA),
+        (replace(OFFER, caller=""), PERSONA),
+        (replace(OFFER, identity=Identity(caller=OFFER.caller, verstat="failed")), PERSONA),
+        (OFFER, replace(PERSONA, memory="off")),
+    ],
+)
+def test_who_is_not_remembered(remembrance: Remembrance, offer: Offer, persona: PersonaConfig) -> None:
+    assert remembrance.begin(persona, offer, LOG) is None
+
+
+def test_who_is_called_is_remembered_by_the_dialled_number(remembrance: Remembrance, store: Store) -> None:
+    began(remembrance, replace(OFFER, direction="out", dialled="+15550100777")).close()
+    assert list(store.notes) == ["+15550100777"]
+
+
+def test_a_tool_is_told_where_nothing_is_kept(store: Store) -> None:
+    off = Remembrance(store, {"maple": replace(PERSONA, memory="off")})
+    with pytest.raises(LedgerError, match="memory: off"):
+        off.remember(CallContext("c", "1", "2", "maple"), {"a": "b"})
+    off.use({"maple": PERSONA})
+    with pytest.raises(LedgerError, match="withhold"):
+        off.remember(CallContext("c", "", "2", "maple"), {"a": "b"})
+    assert store.notes == {}
+
+
+def test_a_disk_that_fails_costs_the_notes_not_the_call(remembrance: Remembrance, store: Store) -> None:
+    store.is_broken = True
+    memory = began(remembrance)
+    memory.outcome("booked", {})
+    memory.close()
+    assert memory.variables == {}

@@ -1,0 +1,133 @@
+"""What callers say that the program answers itself; and what it does not."""
+
+from pathlib import Path
+
+import pytest
+
+from sipagent.bench.guard_set import load_guard_cases
+from sipagent.bench.understanding_set import SET_DIR, load_cases
+from sipagent.brain.conduct import Topic, remark_in
+from sipagent.call.conduct import Conduct
+from sipagent.call.utterance import Utterance
+from sipagent.config.guard import GuardConfig
+from sipagent.config.persona import PersonaConfig
+
+pytestmark = pytest.mark.unit
+
+CASES = load_guard_cases()
+
+
+def persona(**guard: object) -> PersonaConfig:
+    return PersonaConfig(
+        name="desk",
+        greeting="Hello.",
+        prompt_file=Path("p.md"),
+        transfer={"crisis": "sip:crisis@10.0.0.1", "spanish": "sip:es@10.0.0.1"},
+        guard=GuardConfig(**guard),  # type: ignore[arg-type]  # keys of the section
+    )
+
+
+def test_there_are_two_hundred_lines_and_half_of_them_are_held_out() -> None:
+    assert len(CASES) == 200
+    assert sum(case.is_held_out for case in CASES) == 100
+    assert len({case.line for case in CASES}) == 200
+
+
+@pytest.mark.parametrize("topic", ["crisis", "abuse", "robot", "language", "private"])
+def test_the_tuned_lines_are_recognised(topic: str) -> None:
+    mine = [case for case in CASES if case.kind.topic == topic and not case.is_held_out]
+    assert mine
+    missed = [
+        one.line for one in mine if (found := remark_in(one.line)) is None or found.topic.value != topic
+    ]
+    assert not missed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My tooth is killing me.",
+        "I could die for a coffee.",
+        "I hate this stupid tooth.",
+        "I'm such an idiot, I forgot the time.",
+        "It hurts like hell.",
+        "I took two painkillers last night.",
+        "I can't live with this pain much longer.",
+        "I'm going to find you on the map.",
+        "Do you speak English?",
+        "My name is Dutch Miller.",
+        "Is this Maple Street Dental?",
+        "Are you the person who does the cleaning?",
+        "I want to talk to a real person.",
+        "When is my appointment?",
+        "When is my son's appointment?",
+        "My husband's name is Tom.",
+        "Can I book for my wife?",
+        "What's the dentist's name?",
+        "What's your phone number?",
+        "",
+    ],
+)
+def test_ordinary_words_are_left_to_model_and_flow(text: str) -> None:
+    assert remark_in(text) is None
+
+
+def test_no_line_of_the_flows_is_taken_away_from_them() -> None:
+    lines = [case.line.say for path in sorted(SET_DIR.glob("*.yaml")) for case in load_cases(path)]
+    found = {line: remark.topic for line in lines if (remark := remark_in(line))}
+    assert set(found.values()) <= {Topic.ROBOT}, found
+
+
+def test_a_language_is_none_where_it_is_spoken_anyhow() -> None:
+    assert remark_in("Do you speak Spanish?", "es") is None
+    asked = remark_in("Do you speak English?", "es")
+    assert asked is not None
+    assert asked.language == "en"
+
+
+def test_the_first_insult_is_warned_of_and_the_second_ends_the_call() -> None:
+    noted: list[str] = []
+    conduct = Conduct(persona(), noted.append)
+    first = Utterance(1, attempt=1)
+    answer = conduct.prepare(first, "You're a useless idiot.")
+    assert answer is not None
+    assert not answer.ends_call
+    again = Utterance(2, attempt=2)  # the caller went on: the first was never committed
+    answer = conduct.prepare(again, "You're a useless idiot, really.")
+    assert answer is not None
+    assert not answer.ends_call
+    conduct.commit(again)
+    assert noted == ["abuse"]
+    answer = conduct.prepare(Utterance(3, attempt=3), "Shut up, you moron.")
+    assert answer is not None
+    assert answer.ends_call
+    assert answer.text == GuardConfig().abuse_goodbye
+
+
+def test_despair_is_answered_with_the_fixed_sentence_and_then_handed_over() -> None:
+    conduct = Conduct(persona(crisis="Please call 988.", crisis_transfer="crisis"), lambda _: None)
+    utterance = Utterance(1, attempt=1)
+    answer = conduct.prepare(utterance, "I want to kill myself, you idiot.")
+    assert answer is not None
+    assert answer.text == "Please call 988."
+    assert answer.is_last
+    assert conduct.said() == ""
+    conduct.commit(utterance)
+    assert conduct.said() == "crisis"
+    assert conduct.said() == ""
+
+
+def test_a_language_is_handed_over_where_it_is_spoken_and_else_declined() -> None:
+    conduct = Conduct(persona(languages={"es": "spanish"}), lambda _: None)
+    spanish = conduct.prepare(Utterance(1, attempt=1), "Do you speak Spanish?")
+    french = conduct.prepare(Utterance(2, attempt=2), "Do you speak French?")
+    assert spanish is not None
+    assert french is not None
+    assert (spanish.transfer_to, french.transfer_to) == ("spanish", "")
+    assert french.text == GuardConfig().language
+
+
+def test_targets_must_exist() -> None:
+    wrong = persona(crisis_transfer="nobody", languages={"fr": "nobody"})
+    problems = dict(wrong.check())
+    assert set(problems) == {"guard.crisis_transfer", "guard.languages.fr"}
