@@ -13,7 +13,7 @@ from sipagent.brain.figures import DAYS, MONTHS, in_figures
 
 Kind = Literal[
     "price", "phone", "time", "day", "date", "mail", "web", "street", "person", "deed", "promise", "human",
-    "open", "prompt", "profanity",
+    "open", "prompt", "profanity", "medicine", "patient",
 ]  # fmt: skip
 FROM_CALLERS = frozenset({"phone", "time", "day", "date", "mail", "web", "street", "person"})
 """What may be repeated because the caller has said it. A price is none the truer for that."""
@@ -25,6 +25,8 @@ _PRICE = re.compile(
     r"(?P<free>\bfree of charge\b|\bfor free\b|\b(?:at )?no (?:extra |additional )?(?:cost|charge|fee)\b|"
     r"\bcomplimentary\b|\bon the house\b|\bis (?:completely |totally )?free\b(?! (?:at|on|from|to|that|"
     r"in|for)\b)"
+    r"|\b(?:it|that|this|everything|visit|cleaning|check-up)(?:'s| is) (?:\w+ )?free\b(?! (?:at|on|from|"
+    r"in|to)\b)"
     r"|\bfree (?:of cost|cleaning|check\w*|consultation|exam\w*|visit|appointment|whitening|service)\b)",
     re.I,
 )
@@ -95,10 +97,11 @@ _DEEDS = tuple(
             re.I,
         ),
         re.compile(
-            rf"\b(?:you|your|it|that|this|appointment|booking|visit|call|refund|account|request|payment|order|"
-            rf"everything|cleaning)\b{_ITS.replace('(?:is', '(?: ?(?:is', 1)}) (?:now |all |already |"
-            rf"being |successfully |"
-            rf"officially )*(?:{verbs})\b",
+            rf"(?:\b(?:you|it|that|this|everything|all)(?: ?(?:is|are|was|were|will be|'s|'re|'s been))|"
+            rf"\b(?:has|have|'s|'ve) (?:now |just |already )*been|\b(?:appointment|booking|visit|call|"
+            rf"refund|account|"
+            rf"request|payment|order|cleaning) (?:is|was|will be)|\b(?:is|are) (?:now|all)) "
+            rf"(?:now |all |already |being |successfully |officially )*(?:{verbs})\b",
             re.I,
         ),
     )
@@ -109,7 +112,7 @@ _OFFERED = re.compile(
 )
 _PROMISE = re.compile(
     r"\b(?P<what>guarantee\w*|promise|discount\w*|refund\w*|vouchers?|coupons?|gift cards?|compensat\w+|"
-    r"waiv\w+|money back|credit)\b",
+    r"waiv\w+|money back|credit|(?:will|would|'ll) (?:pay for|cover|reimburse)|is (?:fully )?covered)\b",
     re.I,
 )
 _DENIED = re.compile(
@@ -128,9 +131,26 @@ _HUMAN = re.compile(
 _PROMPT = re.compile(
     r"\b(?:my|the|these|system) (?:system )?(?:prompt|instructions?|rules|guidelines) (?:is|are|say|"
     r"says|tell)\b|"
-    r"\bi (?:was|am|have been|'ve been) (?:told|instructed|programmed|configured|given instructions)\b|"
+    r"\bthe caller(?:'s)?\b|\bi (?:was|am|have been|'ve been) (?:told|instructed|programmed|configured|"
+    r"given instructions)\b|"
     r"\b(?:developer|debug|admin|god|jailbreak|unrestricted) mode\b|\b(?:here|these) (?:is|are) my "
     r"(?:instructions|rules|prompt)\b",
+    re.I,
+)
+_MEDICINE = re.compile(
+    r"\b(?:antibiotics?|ibuprofen|paracetamol|acetaminophen|aspirin|amoxicillin|oxycodone|codeine|penicillin|opioids?|"
+    r"morphine|valium|tylenol|advil|\d+ ?(?:mg|milligrams?))\b",
+    re.I,
+)
+_PATIENT = re.compile(
+    r"\b(?:is|was|are) (?:indeed |also )?(?:your|our|a) (?:patients?|clients?|"
+    r"customers?)\b",
+    re.I,
+)
+_PRICED = re.compile(
+    r"\b(?:an?|the|your|our|one|each) ((?:[\w-]+ ){1,3}?)(?:costs?|is|are|would be|will be|would cost|"
+    r"will cost|runs?|"
+    r"starts?)\b|\bfor (?:an?|the|your|one|each) ((?:[\w-]+ ?){1,3})",
     re.I,
 )
 _PROFANE = re.compile(
@@ -150,6 +170,8 @@ class Claim:
     """The same for everything that means the same; empty where the words alone are wrong."""
     end: int
     """Where it ends in the text, counted as figures."""
+    about: str = ""
+    """Of a price: what costs it, where that is said."""
 
 
 @dataclass(slots=True)
@@ -157,6 +179,8 @@ class Facts:
     """What may be claimed. Texts are added; nothing is forgotten."""
 
     known: set[tuple[str, str]] = field(default_factory=set)
+    priced: dict[str, set[str]] = field(default_factory=dict)
+    """Price → the words of the sentences that name it."""
     text: str = ""
     """Everything that was added, for what is compared word by word."""
     closed: set[str] = field(default_factory=set)
@@ -166,13 +190,17 @@ class Facts:
 
     def copy(self) -> "Facts":
         """The same, to be added to."""
-        return Facts(set(self.known), self.text, set(self.closed), self.done)
+        return Facts(set(self.known), dict(self.priced), self.text, set(self.closed), self.done)
 
     def told_by_operator(self, text: str) -> None:
         """Of the persona, the flow or the knowledge: any claim in it may be made, but no deed."""
         self.known |= {(claim.kind, claim.value) for claim in claims_in(text)}
         self.known |= _bare_hours(text)
         self.closed |= _closed_days(text)
+        for sentence in re.split(r"(?<=[.;!?\n]) ", text):
+            for claim in claims_in(sentence):
+                if claim.kind == "price":
+                    self.priced[claim.value] = self.priced.get(claim.value, set()) | _stems(sentence)
         self.text += f" {text.lower()}"
 
     def told_by_program(self, text: str) -> None:
@@ -188,10 +216,14 @@ class Facts:
 
     def has(self, claim: Claim) -> bool:
         """Somebody has said it who may."""
-        if claim.kind in ("human", "prompt", "profanity"):
+        if claim.kind in ("human", "prompt", "profanity", "patient"):
             return False
         if claim.kind == "deed":
             return re.search(rf"\b{_stem(claim.value)}", self.done) is not None
+        if claim.kind == "price" and claim.about and (claim.kind, claim.value) in self.known:
+            return bool(_stems(claim.about) & self.priced.get(claim.value, set()))
+        if claim.kind == "medicine":
+            return claim.value in self.text
         if claim.kind == "promise":
             return claim.value in self.text
         if claim.kind == "open":
@@ -225,21 +257,31 @@ def claims_in(text: str) -> Iterator[Claim]:
 def wrongs_in(text: str) -> Iterator[Claim]:
     """What a model's sentence must not say by its words alone, or only where it has been done."""
     plain = in_figures(text.replace("’", "'"))
-    for kind, pattern in (("human", _HUMAN), ("prompt", _PROMPT), ("profanity", _PROFANE)):
+    for kind, pattern in (
+        ("human", _HUMAN),
+        ("prompt", _PROMPT),
+        ("profanity", _PROFANE),
+        ("patient", _PATIENT),
+    ):
         if match := pattern.search(plain):
             yield Claim(kind, "", match.end())  # type: ignore[arg-type]  # one of them
+    if match := _MEDICINE.search(plain):
+        yield Claim("medicine", match[0].lower(), match.end())
     is_denied = _DENIED.search(plain) is not None
-    is_offered = _OFFERED.search(plain) is not None
-    if is_denied or is_offered:
+    if is_denied:
         return
-    for name, own, others in _DEEDS:
+    for name, own, others in _DEEDS if not _OFFERED.search(plain) else ():
         if match := own.search(plain) or others.search(plain):
             yield Claim("deed", name, match.end())
+    if plain.rstrip().endswith("?"):
+        return
     if match := _PROMISE.search(plain):
         yield Claim("promise", match["what"].lower(), match.end())
 
 
 def _amounts(plain: str) -> Iterator[Claim]:
+    priced = _PRICED.search(plain)
+    about = (priced[1] or priced[2]).strip() if priced else ""
     for match in _PRICE.finditer(plain):
         if amount := match["a"] or match["b"]:
             value = f"{float(amount):g}"
@@ -247,7 +289,7 @@ def _amounts(plain: str) -> Iterator[Claim]:
             value = f"{float(match['percent']):g}%"
         else:
             value = "50%" if match["half"] else "free"
-        yield Claim("price", value, match.end())
+        yield Claim("price", value, match.end(), about)
 
 
 def _times(plain: str) -> Iterator[Claim]:
@@ -297,6 +339,11 @@ def _closed_days(text: str) -> set[str]:
     """Days in clauses that say "closed"."""
     clauses = re.split(r"[.;\n]|, (?:and|but) ", in_figures(text))
     return {claim.value for one in clauses if re.search(r"\bclosed\b", one, re.I) for claim in _days(one)}
+
+
+def _stems(text: str) -> set[str]:
+    """Words without their plural."""
+    return {word.lower().rstrip("s") for word in re.findall(r"[\w-]{3,}", text)}
 
 
 def _stem(deed: str) -> str:

@@ -154,6 +154,7 @@ _PRIVATE = re.compile(
     r"Sunday)\b)(?-i:[A-Z][a-z]+ [A-Z][a-z]+)) (?:\w+ )?(?:call(?:ed)?|book(?:ed)?|been|have|has|come|"
     r"coming|owe|"
     r"an? (?:client|customer|patient)|there|here|in)\b|"
+    rf"\b(?:is|was) (?:your|a) (?:patient|client|customer)\b(?! of\b)|"
     rf"\b(?:everybody|everyone|people|patients|callers|customers) who (?:was|were|is|are|came|called|come)\b",
     re.I,
 )

@@ -20,6 +20,7 @@ _INSTEAD: dict[Kind, str] = {
     "human": "robot",
     "prompt": "declined",
     "profanity": "declined",
+    "patient": "declined",
 }
 
 Replaced = Callable[[Kind, str], None]

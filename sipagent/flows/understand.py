@@ -147,12 +147,14 @@ def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meani
 NO_ELSE = "nothing"
 """An intent of this name also means the answer "no, that's all"."""
 _CLOSING = re.compile(
-    r"\b(?:no|nope|nah|nothing|none|that(?:'s| is| was| will be|'ll be) (?:all|it|everything|enough)|"
-    r"good|fine|set|done|"
-    r"everything|thanks|thank|forget|never ?mind|don't|not)\b",
+    r"^(?:(?:um|uh|oh|well|okay|ok|actually|and|so|great|perfect|yeah|yes|all right|alright|i think|"
+    r"i guess)[,. ]+)*"
+    r"(?:no|nope|nah|nothing|none|not|that's|that is|that was|that'll|that will|this is|i'm|i am|we're|"
+    r"thanks|"
+    r"thank you|never ?mind|forget|all|everything|don't|i don't|i have everything|i've got)\b",
     re.I,
 )
-"""Without one of these nobody has taken leave, whatever the model finds."""
+"""Without such a beginning nobody has taken leave, whatever the model finds."""
 
 
 def _everywhere(text: str) -> str:
@@ -266,7 +268,8 @@ class Understanding:
         choices = [label.replace("_", " ") for label in labels]
         told = self.reader.read(wants_text(text), label_grammar(choices), cancelled, choices=choices)
         label = labels[choices.index(told.strip())] if told.strip() in choices else OTHER
-        return OTHER if label == NO_ELSE and not _CLOSING.search(text) else label
+        is_closing = _CLOSING.search(text) is not None and not is_question(text)
+        return OTHER if label == NO_ELSE and not is_closing else label
 
     def _extracted(self, slot: SlotConfig, text: str, cancelled: Cancelled) -> Value | None:
         """The value of the open slot in words that no rule knew: a name out of the caller's own words, or
