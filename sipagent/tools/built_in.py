@@ -1,4 +1,4 @@
-"""The tools that every installation has: what they are given, and those that need no call to work."""
+"""The tools that every installation has: what they are given, and what of them needs no call's thread."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ TIMEOUT_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class BuiltIn:
-    """Does what ``take_message`` and ``remember`` are for."""
+    """Does what they are for."""
 
     box: MessageBox
     memory: Memory | None = None
@@ -49,6 +49,11 @@ class BuiltIn:
             return self._take_message(call, arguments)
         if call.tool == REMEMBER:
             return self._remember(call, arguments)
+        if call.tool == SEND_DTMF:
+            return {
+                "status": "ok",
+                "digits": arguments["digits"],
+            }  # allowed and well formed: the call presses them
         raise ToolError("is the call's own; a flow has states for it")
 
     def _take_message(self, call: ToolCall, arguments: Json) -> Json:

@@ -1,6 +1,7 @@
 """A flow in a call: what is only prepared has no effect, what is committed has it once."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class Tools:
 
     def submit(self, call: ToolCall, done: Callable[[ToolAnswer], None]) -> None:
         self.calls.append((call.tool, dict(call.arguments)))
-        answer = ToolAnswer("failed", {}, "down", "Sorry.") if self.fails else ToolAnswer("ok")
+        done_well = ToolAnswer("ok", call.arguments if call.tool == "send_dtmf" else {})
+        answer = ToolAnswer("failed", {}, "down", "Sorry.") if self.fails else done_well
         self.jobs.append(lambda: done(answer))
 
     def timeout_ms(self, tool: str) -> int:
@@ -302,3 +304,16 @@ def test_failure_is_told_in_the_tools_words_where_the_flow_has_none() -> None:
     call.turn(*BOOKING, "Yes")
     call.work()
     assert call.said[-1].startswith("Sorry. I've noted")
+
+
+def test_keys_that_a_flow_presses_go_out_once_the_tool_has_let_them_pass() -> None:
+    call = Call("receptionist")
+    flow = call.talk._flow
+    object.__setattr__(flow, "tools", {"send_dtmf": replace(flow.tools["book_slot"], arguments=("digits",))})
+    object.__setattr__(flow, "variables", {**flow.variables, "digits": "12#"})
+    object.__setattr__(flow.states["reserve"], "tool", "send_dtmf")
+    call.talk.opened("Hello.")
+    call.turn(*BOOKING, "Yes")
+    assert call.deeds == []
+    call.work()
+    assert call.deeds == ["dtmf 12#", "booked"]
