@@ -9,4 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "300")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# ONNX Runtime's published builds report their use to Microsoft, in native code, unless this is set before.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 __version__ = "0.1.0"

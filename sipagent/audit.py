@@ -53,12 +53,14 @@ class Bookkeeper:
         chain: str = "main",
         forgets: bool = True,
         salvages: bool = True,
+        tells: bool = True,
     ) -> "Bookkeeper | None":
         """Open the ledger and enter the start of the server; None where ``ledger.enabled`` is false.
 
         :param chain: of this process alone: ``main`` where it is the only one, else ``worker-1``, …
         :param forgets: False: forgetting by age, in all chains, is another process's job.
         :param salvages: False: this chain never has recordings.
+        :param tells: False: the processes that take the calls tell the operator of a disk that fails.
         :raises ConfigError: the ledger cannot be used: damaged, held by another process or not writable.
         """
         settings = config.ledger
@@ -75,7 +77,7 @@ class Bookkeeper:
                 chain=chain,
                 limits=limits,
                 anchor_command=settings.anchor.command,
-                on_state=state_teller(log),
+                on_state=state_teller(log) if tells else None,
             )
         except LedgerError as error:
             raise ConfigError([f"{config.source.at('ledger.dir')}: {error}"]) from error

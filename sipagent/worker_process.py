@@ -56,8 +56,7 @@ def run(name: str, fds: list[int]) -> int:
     try:
         return WorkerProcess(name, config, channel, log).serve()
     except ConfigError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        channel.send({"state": "unusable", "problems": error.problems})
         return os.EX_CONFIG
     except SipAgentError as error:
         log.error("worker.failed", reason=str(error))
@@ -99,7 +98,7 @@ class WorkerProcess:
         worker = Worker(self._config, self._log, keeper.ledger if keeper else None)
         self._heart.watch(worker.vitals, worker.status)
         try:
-            worker.start(lambda: self._tell("answering"))
+            worker.start(lambda: self._tell("answering", status=worker.status()))
             self._tell("ready", rss_mib=_rss_mib())
             while not self._reason:
                 self._obey(worker)

@@ -7,6 +7,7 @@ turn machine says "one moment" as it does for any slow reply.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from sipagent.brain.failover import FailoverModel
 from sipagent.brain.types import Conversation, EndScored, LanguageModel, Message, Reader, SamplingLimits
@@ -14,6 +15,13 @@ from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.speech.types import Cancelled
 
 _POLL_S = 0.02
+
+
+class _Place(Protocol):
+    def close(self) -> None: ...
+
+
+P = TypeVar("P", bound=_Place)
 
 
 class LateModel:
@@ -65,10 +73,13 @@ class LateModel:
         return LateConversation(self, system_prompt, is_local=is_local)
 
     def open_reader(self, primer: str) -> Reader:
-        """A place for understanding, once the model is there."""
-        model = self.wait()
-        assert model is not None
-        return model.open_reader(primer)
+        """A place for understanding, at once.
+
+        :raises CapacityError: every sequence is in use.
+        """
+        if self._model is not None:
+            return self._model.open_reader(primer)
+        return LateReader(self, primer)
 
     def warm_reader(self, primer: str) -> None:
         """Wait for the model, then read the primer into its cache."""
@@ -97,24 +108,71 @@ class LateModel:
         self._is_settled.set()
 
 
-class LateConversation:
-    """A call's place in a model that was not there when the call came."""
+class _LatePlace(Generic[P]):
+    """A call's place in a model that was not there when the call came. Any thread."""
 
-    def __init__(self, model: LateModel, system_prompt: str, *, is_local: bool = False) -> None:
-        self._is_local = is_local
+    def __init__(self, model: LateModel, open_place: Callable[[LanguageModel], P]) -> None:
         self._model = model
-        self._system_prompt = system_prompt
-        self._real: Conversation | None = None
+        self._open_place = open_place
+        self._real: P | None = None
         self._is_closed = False
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"LateConversation({self._real!r})"
+        return f"{type(self).__name__}({self._real!r})"
+
+    def close(self) -> None:
+        """Free the place. Idempotent."""
+        with self._lock:
+            self._is_closed = True
+            if self._real is not None:
+                self._real.close()
+
+    def _at_once(self) -> P | None:
+        """The place itself; None: not yet, or closed."""
+        return None if self._model.loaded is None or self._is_closed else self._open(self._model.loaded)
+
+    def _wait(self, cancelled: Cancelled, deadline_s: float) -> P:
+        """The place itself, once there is a model.
+
+        :raises JobCancelled: nobody wants it any more. :raises EngineError: not in time, or never.
+        """
+        while True:
+            try:
+                model = self._model.wait(_POLL_S)
+                if model is not None:
+                    return self._open(model)
+            except JobCancelled:
+                raise
+            except SipAgentError as error:  # it cannot be loaded, or has no room
+                raise EngineError(str(error)) from error
+            if cancelled() or self._is_closed:
+                raise JobCancelled("llm: cancelled while the model was being loaded")
+            if time.monotonic() > deadline_s:
+                raise EngineError("llm: the model is still being loaded")
+
+    def _open(self, model: LanguageModel) -> P:
+        with self._lock:
+            if self._is_closed:
+                raise JobCancelled("llm: the place is closed")
+            if self._real is None:
+                self._real = self._open_place(model)
+            return self._real
+
+
+class LateConversation(_LatePlace[Conversation]):
+    """A ``Conversation``."""
+
+    def __init__(self, model: LateModel, system_prompt: str, *, is_local: bool = False) -> None:
+        super().__init__(
+            model, lambda loaded: _part_of(loaded, is_local=is_local).open_conversation(system_prompt)
+        )
 
     def read_ahead(self, history: Sequence[Message], caller_text: str) -> None:
         """As ``Conversation.read_ahead``; nothing while there is no model."""
-        if self._model.loaded is not None and not self._is_closed:
-            self._open().read_ahead(history, caller_text)
+        real = self._at_once()
+        if real is not None:
+            real.read_ahead(history, caller_text)
 
     def reply(
         self,
@@ -129,39 +187,34 @@ class LateConversation:
 
         :raises EngineError: also where the model was not loaded in time, or cannot be.
         """
-        deadline_s = time.monotonic() + limits.deadline_ms / 1000
-        while not self._is_loaded():
-            if cancelled() or self._is_closed:
-                raise JobCancelled("llm: cancelled while the model was being loaded")
-            if time.monotonic() > deadline_s:
-                raise EngineError("llm: the model is still being loaded")
-        yield from self._open().reply(
-            history, limits, cancelled, priority=priority, on_end_scored=on_end_scored
+        real = self._wait(cancelled, time.monotonic() + limits.deadline_ms / 1000)
+        yield from real.reply(history, limits, cancelled, priority=priority, on_end_scored=on_end_scored)
+
+
+class LateReader(_LatePlace[Reader]):
+    """A ``Reader``."""
+
+    def __init__(self, model: LateModel, primer: str) -> None:
+        super().__init__(model, lambda loaded: loaded.open_reader(primer))
+
+    def read(
+        self,
+        text: str,
+        grammar: str,
+        cancelled: Cancelled,
+        *,
+        choices: Sequence[str] = (),
+        max_tokens: int = 32,
+        deadline_ms: int = 3000,
+    ) -> str:
+        """As ``Reader.read``, with its deadline for the wait for the model, too.
+
+        :raises EngineError: also where the model was not loaded in time, or cannot be.
+        """
+        real = self._wait(cancelled, time.monotonic() + deadline_ms / 1000)
+        return real.read(
+            text, grammar, cancelled, choices=choices, max_tokens=max_tokens, deadline_ms=deadline_ms
         )
-
-    def close(self) -> None:
-        """Free the place. Idempotent."""
-        with self._lock:
-            self._is_closed = True
-            if self._real is not None:
-                self._real.close()
-
-    def _is_loaded(self) -> bool:
-        """Wait a moment for the model. :raises EngineError: it cannot be loaded."""
-        try:
-            return self._model.wait(_POLL_S) is not None
-        except SipAgentError as error:
-            raise EngineError(str(error)) from error
-
-    def _open(self) -> Conversation:
-        with self._lock:
-            if self._is_closed:
-                raise JobCancelled("llm: the conversation is closed")
-            if self._real is None:
-                assert self._model.loaded is not None
-                model = _part_of(self._model.loaded, is_local=self._is_local)
-                self._real = model.open_conversation(self._system_prompt)
-            return self._real
 
 
 def _part_of(model: LanguageModel, *, is_local: bool) -> LanguageModel:

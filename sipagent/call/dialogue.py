@@ -324,6 +324,8 @@ class Dialogue:
         assert prepared is not None
         self._record.heard(text, self._caller_since_ms, prepared.stamps_ms["speech_end"])
         self._tape.said(text, monotonic_ms())
+        if self._parts.memory is not None:
+            self._parts.memory.heard(text)
         utterance = self._delivery.commit()
         self._conduct.commit(utterance)
         if self._flow is not None:

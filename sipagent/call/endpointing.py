@@ -24,7 +24,6 @@ _LIKELY_END = 0.5
 _CERTAIN_END = 0.6
 _STORY_END = 0.3
 _NO_QUESTION_END = 0.002
-_UNLIKELY_QUESTION_END = 0.2
 _OPEN = (Asked.ANYTHING, Asked.NOTHING)
 """Nobody has told the caller what to say."""
 _FEW_WORDS = 2
@@ -41,7 +40,9 @@ _UNFINISHED = re.compile(
     r"(i would|i'd) like|i want|i need|(number|name|address|e-?mail|birthday|question|problem) is|"
     r"it's|that's|i'm|let me (think|see|check|look)|hold on|(one|a|just a) (second|moment|minute)|"
     r"(you know|i mean|like))[,.… -]*$|(,|…|\.\.\.| -|—)$|"
-    r"\b(can|could|would|will) you (please )?(tell|show) me[?,.… -]*$",
+    r"\b(can|could|would|will) you (please )?(tell|show) me[?,.… -]*$|"
+    r"\b(know|tell me|wondering|wonder|sure|remember|ask|explain|find out) "
+    r"(when|where|what|which|who|why|how( much| many| long| late)?|whether)[?,.… -]*$",
     re.IGNORECASE,
 )
 _FAREWELL = re.compile(
@@ -71,7 +72,9 @@ _SHORT_ANSWER = re.compile(
     re.IGNORECASE,
 )
 _LEAD_IN = re.compile(
-    r"^((sorry|actually|well|so|listen|look|okay|hi|hello|hey|excuse me|um+|uh+)[,.!? -]*)+$", re.IGNORECASE
+    r"^((sorry|actually|well|so|listen|look|okay|hi|hello|hey|excuse me|um+|uh+|"
+    r"i('ve got| have) (a|another|one more) (quick )?question)[,.!? -]*)+$",
+    re.IGNORECASE,
 )
 _INTRODUCTION = re.compile(r"\b(my name is|this is) \w+", re.IGNORECASE)
 _WORD = re.compile(r"[a-z0-9']+(?:-[a-z0-9']+)*", re.IGNORECASE)
@@ -135,7 +138,7 @@ def commit_delay_ms(text: str, scores: EndScores, delays: CommitDelays, patience
     if is_farewell(text) or (patience.asked is Asked.YES_NO and is_short_answer(text)):
         return delays.sure
     if _LEAD_IN.match(text.strip()):
-        return delays.doubt
+        return _middle_ms(delays)
     delay_ms = _by_witnesses(text, scores, delays, patience.asked)
     if dictation is Dictation.PERHAPS:
         delay_ms = max(delay_ms, delays.doubt)
@@ -172,7 +175,7 @@ def _for_question(words: float | None, delays: CommitDelays) -> int:
     """ "Could you send me a copy" is complete, and "by e-mail" may still follow."""
     if words is not None and words < _NO_QUESTION_END:
         return max(delays.doubt, round(delays.latest * _STORY_SHARE))
-    if words is not None and words < _UNLIKELY_QUESTION_END:
+    if words is not None and words < _UNLIKELY_END:
         return delays.doubt
     return delays.sure * 4 // 3
 

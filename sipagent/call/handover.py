@@ -21,11 +21,11 @@ from sipagent.call.ports import (
 from sipagent.call.record import CallRecord
 from sipagent.call.transfer import Do
 from sipagent.call.utterance import SoundPrepared, Speaker, Utterance, UtteranceComplete, UtteranceFailed
-from sipagent.errors import SipAgentError
+from sipagent.errors import CapacityError, SipAgentError
 from sipagent.media.ring import AudioRings, PcmRing
 from sipagent.units import monotonic_ms
 
-_FORBIDDEN, _NOT_FOUND, _NOT_IMPLEMENTED = 403, 404, 501
+_FORBIDDEN, _NOT_FOUND, _NOT_IMPLEMENTED, _BUSY = 403, 404, 501, 503
 _SUMMARY = 0
 """Utterance id of the summary: there is one at a time, and it is never one of the caller's."""
 
@@ -213,7 +213,7 @@ class Handover:
             )
         except SipAgentError as error:
             self._record.transfer_refused(str(error))
-            self._step(tr.PeerDown(_FORBIDDEN))
+            self._step(tr.PeerDown(_BUSY if isinstance(error, CapacityError) else _FORBIDDEN))
 
     def _begin_briefing(self) -> None:
         assert self._peer is not None

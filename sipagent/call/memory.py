@@ -10,6 +10,7 @@ Whoever withholds the number is not remembered, nor is a call whose number the c
 have put it there.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
@@ -22,9 +23,12 @@ from sipagent.call.tool_calls import context_of
 from sipagent.call.tool_port import CallContext
 from sipagent.config.schema import PersonaConfig
 from sipagent.errors import LedgerError
+from sipagent.flows.names import read_name
+from sipagent.flows.values import Said, Value
 
 _NAME_SLOTS = ("caller_name", "name")
 _LONGEST_NOTE = 120
+_OWN_NAME = re.compile(r"\bmy name(?:'s| is)\b", re.IGNORECASE)
 
 
 class NoteStore(Protocol):
@@ -113,6 +117,13 @@ class CallMemory:
         told = next((data[slot] for slot in _NAME_SLOTS if data.get(slot)), "")
         if told:
             self._new[CALLER_NAME] = told
+
+    def heard(self, text: str) -> None:
+        """The caller has said something; also where no flow asks for it a name may be told."""
+        if _OWN_NAME.search(text):
+            name = read_name(Said(text, datetime.min, is_asked=False))
+            if isinstance(name, Value):
+                self._new[CALLER_NAME] = name.value
 
     def close(self) -> None:
         """The call has ended: keep what is new. Waits for the disk."""

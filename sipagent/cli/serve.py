@@ -75,7 +75,7 @@ def supervise(args: argparse.Namespace, config: Config, *, entry: str = ENTRY) -
     settings = config.supervision
     events = EventPipe()
     log = _configure_log(config, events, CHAIN)
-    keeper = Bookkeeper.open(config, log, chain=CHAIN, salvages=False)
+    keeper = Bookkeeper.open(config, log, chain=CHAIN, salvages=False, tells=False)
     supervisor = Supervisor(
         config,
         log,

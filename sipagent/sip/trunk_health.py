@@ -81,9 +81,11 @@ class HealthWatch:
         trunks: tuple[TrunkConfig, ...],
         ask: Callable[[TrunkConfig], str],
         on_up: Callable[[str], None],
+        names: NameWatch,
         log: structlog.stdlib.BoundLogger,
     ) -> None:
         """
+        :param names: is started and closed with this.
         :param ask: send an OPTIONS; returns why it could not be sent, or nothing. May call ``take_answer``.
         :param on_up: told the name of a trunk that was down and lives again.
         """
@@ -92,7 +94,7 @@ class HealthWatch:
         self._on_up = on_up
         self._log = log
         self._probes = dict.fromkeys(self._trunks, Probe())
-        self._names = NameWatch({trunk.host for trunk in trunks})
+        self._names = names
 
     def __repr__(self) -> str:
         return f"HealthWatch({', '.join(f'{name}={p.health}' for name, p in self._probes.items())})"

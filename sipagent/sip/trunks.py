@@ -14,6 +14,7 @@ from sipagent.sip.endpoint import Library
 from sipagent.sip.guard import Guard
 from sipagent.sip.message import headers_of, is_over_tls, next_hop, request_uri, user_of
 from sipagent.sip.mismatch import NO_COMMON_MEDIA, explain_refused_offer
+from sipagent.sip.names import NameWatch
 from sipagent.sip.trunk_health import HealthWatch
 from sipagent.units import monotonic_ms
 
@@ -45,7 +46,8 @@ class Trunks:
         self._library: Library | None = None
         self._strangers: Account | None = None
         self._accounts: dict[str, Account] = {}
-        self._health = HealthWatch(config.trunks, self._ask, self._came_back, log)
+        self.names = NameWatch({trunk.host for trunk in config.trunks})
+        self._health = HealthWatch(config.trunks, self._ask, self._came_back, self.names, log)
 
     def __repr__(self) -> str:
         return f"Trunks({self._health!r})"

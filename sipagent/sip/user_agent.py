@@ -29,6 +29,7 @@ from sipagent.sip.message import headers_of
 from sipagent.sip.mismatch import explain_refused_offer
 from sipagent.sip.outbound import Dialler
 from sipagent.sip.quarantine import PortQuarantine
+from sipagent.sip.resolver import Resolver
 from sipagent.sip.transport import public_address_of
 from sipagent.sip.trunks import Trunks
 from sipagent.units import monotonic_ms
@@ -63,6 +64,7 @@ class SipUserAgent:
         """A port that no call gets: the media clock ticks on it also where there are no calls."""
         self._legs: dict[Leg, SipLine | None] = {}
         self._stray_answers: StrayAnswers | None = None
+        self._resolver = Resolver(self._trunks.names, self.count_callback_error)
         bind, rtp = next(iter(config.listen.binds.values())), config.rtp
         self._quarantine = PortQuarantine(bind.host, rtp.quarantine_s * 1000, len(rtp.port_range) // 4)
         self.max_calls = self._most_calls = 0
@@ -188,6 +190,7 @@ class SipUserAgent:
             library.libHandleEvents(_EVENT_WAIT_MS)
             self.heartbeat_ms = monotonic_ms()
             self._guard.tick(self.heartbeat_ms)
+            self._resolver.tick(self.heartbeat_ms)
             self._trunks.tick(self.heartbeat_ms)
             self.dialler.tick(self.heartbeat_ms)
             self._tick_legs(self.heartbeat_ms)
@@ -217,6 +220,8 @@ class SipUserAgent:
         )
         with contextlib.suppress(SipError, AttributeError):  # another build: as the library answers
             self._stray_answers = StrayAnswers(self._answered_stray)
+        with contextlib.suppress(SipError, AttributeError):  # another build: it looks names up by itself
+            self._resolver.install()
         self._most_calls = self.max_calls
         wanted = self._config.limits.max_calls
         if isinstance(wanted, int):
@@ -240,6 +245,7 @@ class SipUserAgent:
             deadline_ms = monotonic_ms() + _FAREWELL_MS
             while self._has_farewells and monotonic_ms() < deadline_ms:
                 self._endpoint.libHandleEvents(_EVENT_WAIT_MS)
+                self._resolver.tick(monotonic_ms())
         self._quarantine.close()
         if self._trunks.is_asking:  # the library aborts on a request that outlives its account
             _LEFT_BEHIND.append((self._endpoint, self._trunks, self._ports, self._pulse))

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 FREE_TRIES = 3
-"""Starts that may fail one after the other before there is a pause."""
+"""Starts that may fail one after the other before there is a pause: no call could be taken, or it ended by
+itself before everything was loaded."""
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 60_000
 START_LIMIT_MS = 120_000
 """A model of half a gigabyte from a cold disk takes a while."""
@@ -188,11 +189,11 @@ def step(watch: Watch, event: Event, rules: Rules) -> tuple[Watch, tuple[Action,
         case Heard(vitals, now_ms) if has_process:
             return replace(watch, vitals=vitals, heard_ms=now_ms), ()
         case Answers(now_ms) if watch.phase is Phase.STARTING:
-            return _to(replace(watch, heard_ms=now_ms, failed_starts=0), Phase.ANSWERING, now_ms), ()
+            return _to(replace(watch, heard_ms=now_ms), Phase.ANSWERING, now_ms), ()
         case Leaves(now_ms) if watch.phase in (Phase.STARTING, Phase.ANSWERING):
             return _draining(watch, "it was told to end", now_ms, rules), ()
         case Settled(rss_mib):
-            return replace(watch, ready_mib=rss_mib), ()
+            return replace(watch, ready_mib=rss_mib, failed_starts=0), ()
         case Exited(status, now_ms) if has_process:
             return _exited(watch, status, now_ms), ()
         case StopAsked(now_ms):
@@ -214,7 +215,8 @@ def _exited(watch: Watch, status: int | None, now_ms: int) -> Watch:
         return _to(died, Phase.STOPPED, now_ms)
     if status == os.EX_CONFIG:
         return _to(replace(died, reason="exit status 78: the configuration"), Phase.GIVEN_UP, now_ms)
-    failed = watch.failed_starts + 1 if watch.phase is Phase.STARTING else 0
+    gave_up = watch.ready_mib is None and status is not None and status > 0
+    failed = watch.failed_starts + 1 if watch.phase is Phase.STARTING or gave_up else 0
     died = replace(died, deaths=watch.deaths + 1, failed_starts=failed, reason="")
     return replace(_to(died, Phase.WAITING, now_ms), due_ms=now_ms + pause_ms(failed))
 

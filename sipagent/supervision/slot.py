@@ -105,6 +105,8 @@ class Slot:
         self.rules = Rules()
         self.stop_reason = ""
         self.last_crash: dict[str, Any] | None = None
+        self.problems: tuple[str, ...] = ()
+        """Why its last process found the configuration or the machine not usable."""
         self._died_ms: int | None = None
         self._forks, self._entry, self._events_fd = forks, entry, events_fd
         self._crashes, self._audit = crashes, audit
@@ -178,7 +180,7 @@ class Slot:
         self.take()  # its last words
         reason, phase = self.watch.reason, self.watch.phase
         is_asked = not self.watch.is_wanted and not self.watch.is_killed
-        cause = reason if self.watch.is_killed else cause_of(status)
+        cause = reason if self.watch.is_killed else ": ".join([cause_of(status), *self.problems])
         self.feed(Exited(status, now_ms))
         self.process, self._died_ms = None, now_ms
         self.feed(Tick(now_ms))  # the next one first, the report behind it
@@ -202,8 +204,8 @@ class Slot:
         facts: dict[str, Any] = {"name": self.name, "state": watch.phase.value, "restarts": watch.deaths}
         if self.is_answering and watch.ready_mib is None:
             facts["state"] = "answering, loading"
-        if watch.reason:
-            facts["reason"] = watch.reason
+        if reason := "; ".join(self.problems) or watch.reason:
+            facts["reason"] = reason
         facts |= {"udp": _text(own.listen.udp), "tcp": _text(own.listen.tcp), "rtp": str(own.rtp.port_range)}
         if process is not None:
             facts |= {"pid": process.pid, "uptime_s": (monotonic_ms() - process.began_ms) // 1000}
@@ -229,7 +231,7 @@ class Slot:
         ours, theirs = Channel.pair()
         stacks = memory_file("stacks")
         config = memory_file("config", config_bytes(for_worker(self.config, self.index)))
-        self.process = Process(ours, stacks, monotonic_ms(), generation=self.generation)
+        self.process, self.problems = Process(ours, stacks, monotonic_ms(), generation=self.generation), ()
         with theirs:
             self._forks.fork(
                 self.index, self._entry, self.name, [theirs.fileno(), stacks, config, self._events_fd]
@@ -274,6 +276,8 @@ class Slot:
                 self.feed(Settled(int(message["rss_mib"])))
             case "leaving":
                 self.feed(Leaves(now_ms))
+            case "unusable":
+                self.problems = tuple(map(str, message["problems"]))
             case "took":
                 process.generation = int(message["generation"])
 

@@ -75,6 +75,12 @@ def are_given_up(slots: Sequence[Slot]) -> bool:
     return all(slot.watch.phase is Phase.GIVEN_UP for slot in slots)
 
 
+def problems_of(slots: Sequence[Slot]) -> Sequence[str]:
+    """Why workers were given up, each reason once."""
+    told = [one for slot in slots for one in slot.problems or (f"{slot.name}: {slot.watch.reason}",)]
+    return list(dict.fromkeys(told))
+
+
 def are_gone(slots: Sequence[Slot]) -> bool:
     """Every worker has ended as it was told to."""
     return all(slot.watch.phase is Phase.STOPPED for slot in slots)

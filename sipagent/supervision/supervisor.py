@@ -28,6 +28,7 @@ from sipagent.supervision.status import (
     Status,
     are_given_up,
     are_gone,
+    problems_of,
     summary,
     whole_status,
     why_not_ready,
@@ -116,9 +117,9 @@ class Supervisor:
     def run(self) -> int:
         """Serve until told to stop.
 
-        :returns: exit status: 0; 78 where every worker found the configuration unusable; 130 after a second
-            signal.
-        :raises ConfigError: the control socket cannot be made; nothing was started.
+        :returns: exit status: 0; 130 after a second signal.
+        :raises ConfigError: every worker has found the configuration or the machine not usable; or the
+            control socket cannot be made, and nothing was started.
         """
         earlier = self._crashes.newest()
         self._earlier_crash = None if earlier is None else _crash_of(*earlier)
@@ -130,7 +131,9 @@ class Supervisor:
             while not self._is_over():
                 self._safely(self._tick)
                 self._wait()
-            return _KILLED_AT_ONCE if self._is_cut else 0 if self._stop_reason else os.EX_CONFIG
+            if are_given_up(self._slots) and not self._stop_reason:
+                raise ConfigError(list(problems_of(self._slots)))
+            return _KILLED_AT_ONCE if self._is_cut else 0
         finally:
             for slot in self._slots:
                 slot.end()

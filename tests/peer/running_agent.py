@@ -102,6 +102,8 @@ def write_config(folder: Path, changes: dict[str, Any] | None = None) -> Path:
 SUPERVISED = ("-m", "sipagent", "serve")
 ALONE = (*SUPERVISED, "--no-supervisor")
 """One process: what a test kills or measures is the agent itself."""
+USUAL = SUPERVISED if os.environ.get("SIPAGENT_TEST_SUPERVISED") else ALONE
+"""``SIPAGENT_TEST_SUPERVISED=1`` puts every agent of the tests under a supervisor, as on a server."""
 
 
 @contextmanager
@@ -109,7 +111,7 @@ def running_agent(
     folder: Path,
     changes: dict[str, Any] | None = None,
     *,
-    program: tuple[str, ...] = ALONE,
+    program: tuple[str, ...] = USUAL,
 ) -> Iterator[RunningAgent]:
     """Start the agent, wait until it is ready, end it whatever happens."""
     config = write_config(folder, changes)

@@ -1,5 +1,7 @@
 """The egress lock in a network of its own, where every stranger would answer: only the lock holds it back."""
 
+import errno
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,6 +83,46 @@ def test_the_rules_bind_one_user_and_no_other(spaces: Namespaces, config: Path, 
     assert status == 1
     assert f"FAIL native connection to {STRANGERS[0]}:443 passes" in said
     assert packets_at_strangers(spaces) > before
+
+
+def attempts(spaces: Namespaces, uid: int) -> dict[str, int]:
+    """Every way out, tried as a user; 0: it went through."""
+    script = str(ROOT / "tests" / "peer" / "egress_attempts.py")
+    done = spaces.inside(spaces.agent, sys.executable, script, str(uid))
+    assert done.returncode == 0, done.stderr
+    return {name: int(status) for name, _, status in (x.rpartition(": ") for x in done.stdout.splitlines())}
+
+
+def test_nothing_gets_out_by_any_other_way(spaces: Namespaces, config: Path, tmp_path: Path) -> None:
+    """IPv6, DNS of others, pings, broadcasts, programs of its own; what stays on the machine does pass."""
+    for name, address in ((spaces.agent, "fd00:db8::2"), (spaces.world, "fd00:db8::1")):
+        cable = "cable0" if name == spaces.agent else "cable1"
+        subprocess.run(["ip", "-n", name, "addr", "add", f"{address}/64", "dev", cable, "nodad"], check=True)
+    spaces.inside(spaces.agent, "sysctl", "-qw", f"net.ipv4.ping_group_range=0 {SERVICE_UID}")
+    watch = f"""
+        table inet breach {{
+            chain arriving {{
+                type filter hook prerouting priority -300;
+                iifname "cable1" ip daddr != {TRUNK_ADDRESS} ip protocol != igmp counter
+                iifname "cable1" meta nfproto ipv6 meta l4proto != icmpv6 counter
+            }}
+        }}
+    """
+    made = spaces.inside(spaces.world, "nft", "-f", "-", input=watch)
+    assert made.returncode == 0, made.stderr
+
+    def arrived() -> int:
+        listing = spaces.inside(spaces.world, "nft", "list", "table", "inet", "breach").stdout
+        return sum(map(int, re.findall(r"packets (\d+)", listing)))
+
+    lock(spaces, config, tmp_path / "rules.nft")
+    locked = attempts(spaces, SERVICE_UID)
+    assert {name for name, status in locked.items() if status == 0} == {"AF_UNIX", "loopback"}, locked
+    assert arrived() == 0
+    free = attempts(spaces, OTHER_UID)
+    reached = {0, errno.ECONNREFUSED, errno.EINPROGRESS}
+    assert {name for name, status in free.items() if status not in reached} == {"raw"}, free
+    assert arrived() >= 8, "who is not locked in does get out by these ways"
 
 
 def test_answers_on_connections_of_others_leave_but_no_connection_of_our_own(

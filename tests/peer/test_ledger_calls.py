@@ -15,7 +15,7 @@ import pytest
 from sipagent.lab.softphone import Softphone
 from sipagent.ledger import Kind, LedgerReader, parse_head
 from tests.fakes.ledger import write_sample
-from tests.peer.running_agent import RunningAgent, running_agent, write_config
+from tests.peer.running_agent import ALONE, RunningAgent, running_agent, write_config
 from tests.peer.spoken_call import greeted, talk
 
 pytestmark = pytest.mark.peer
@@ -136,13 +136,15 @@ def test_a_second_server_on_the_same_ledger_does_not_start(
     config = write_config(tmp_path, {"ledger.dir": str(folder / "ledger")})
     refused = sipagent("serve", "-c", config)
     assert refused.returncode == 78
-    assert "writes this chain" in refused.stderr.strip().splitlines()[-1]
+    reason = refused.stderr.strip().splitlines()[-1]
+    assert reason.startswith(f"{config}:"), "the operator's last line is the reason, with file and line"
+    assert "writes this chain" in reason
 
 
 def test_a_killed_server_names_the_call_that_it_lost_and_a_flipped_byte_is_found(tmp_path: Path) -> None:
     write_sample(tmp_path / "ledger")
     changes = {"recording.enabled": True, "ledger.keep_days": 30}
-    with running_agent(tmp_path, changes) as agent, Softphone() as phone:
+    with running_agent(tmp_path, changes, program=ALONE) as agent, Softphone() as phone:
         forgot = agent.wait_for("ledger.forgot").facts
         assert (forgot["keys"], forgot["recordings"]) == (5, 3), "what is older goes by itself"
         greeted(phone, agent)
@@ -150,7 +152,7 @@ def test_a_killed_server_names_the_call_that_it_lost_and_a_flipped_byte_is_found
         assert agent.child.pid is not None
         os.kill(agent.child.pid, signal.SIGKILL)
         agent.wait_for("child.exited")
-    with running_agent(tmp_path, changes) as agent:
+    with running_agent(tmp_path, changes, program=ALONE) as agent:
         lost = agent.wait_for("recording.dropped").facts
         assert (lost["call_id"], "cut short by a crash" in lost["reason"]) == (call_id, True)
         assert [body["open_calls"] for body in bodies(tmp_path, Kind.SERVER_CRASHED)] == [[call_id]]

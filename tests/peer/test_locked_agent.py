@@ -1,5 +1,5 @@
 """A running agent as its unit would run it: another user, the unit's system call filter, the egress lock in
-force, passwords planted. One call, then everything it has written, sent and started is looked at.
+force, passwords planted. One call, a crash, then everything it has written, sent and started is looked at.
 """
 
 import hashlib
@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,6 +64,8 @@ class Locked:
     folder: Path
     called: str
     pages: str
+    processes: dict[str, bytes] = field(default_factory=dict)
+    """What anybody can read about each: its arguments; and, its user and root, its environment."""
     registered: list[str] = field(default_factory=list)
 
     @property
@@ -90,6 +93,9 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
                 agent.wait_for("trunk.registered", where=partial(is_of, trunk))
             called = spaces.inside(spaces.agent, *python("-c", CALL, agent.uri()), cwd=ROOT)
             agent.wait_for("call.ended")
+            os.kill(agent.worker_pid, signal.SIGSEGV)
+            restarted = agent.wait_for("worker.restarted").facts
+            agent.wait_for("agent.ready", where=lambda e: e.facts["pid"] == restarted["pid"])
             address = agent.wait_for("console.opened").facts["address"]
             pages = spaces.inside(spaces.agent, *python("-c", PAGES, str(address)))
             yield Locked(
@@ -98,12 +104,29 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
                 folder,
                 called.stdout + called.stderr,
                 pages.stdout + pages.stderr,
+                processes_below(child),
                 registrar.tail,
             )
 
 
 def is_of(trunk: str, event: ChildEvent) -> bool:
     return bool(event.facts["trunk"] == trunk)
+
+
+def processes_below(parent: Child) -> dict[str, bytes]:
+    """Arguments and environment of the server's processes; of the parent, whose environment systemd has
+    filled, the arguments.
+    """
+    assert parent.pid is not None
+    found = {"argv of the parent": Path(f"/proc/{parent.pid}/cmdline").read_bytes()}
+    waiting = [parent.pid]
+    while waiting:
+        for task in Path(f"/proc/{waiting.pop()}/task").iterdir():
+            for pid in (task / "children").read_text().split():
+                waiting.append(int(pid))
+                for name in ("cmdline", "environ"):
+                    found[f"{name} of {pid}"] = Path(f"/proc/{pid}/{name}").read_bytes()
+    return found
 
 
 def configured(folder: Path, environment: pytest.MonkeyPatch) -> Path:
@@ -169,9 +192,19 @@ def agent_command(spaces: Namespaces, config: Path) -> list[str]:
     user = ["--reuid", str(SERVICE_UID), "--regid", str(SERVICE_UID), "--clear-groups"]
     user += ["--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]
     unit = python(str(ROOT / "tests" / "peer" / "as_unit.py"))
-    serve = python("-m", "sipagent", "serve", "-c", str(config), "--log-format", "json")
-    serve += ["--log-pii", "--log-level", "debug"]
+    program, *words = exec_start()
+    assert program.endswith("/bin/sipagent")
+    words = [word.replace("/etc/sipagent/sip.yaml", str(config)) for word in words]
+    assert str(config) in words
+    serve = python("-m", "sipagent", *words, "--log-pii", "--log-level", "debug")
     return ["ip", "netns", "exec", spaces.agent, *REALTIME, "setpriv", *user, *unit, *serve]
+
+
+def exec_start() -> list[str]:
+    """What the unit runs."""
+    lines = (ROOT / "systemd" / "sipagent.service").read_text().splitlines()
+    (command,) = (line.partition("=")[2] for line in lines if line.startswith("ExecStart="))
+    return command.split()
 
 
 def test_the_call_was_held_under_the_units_limits(locked: Locked) -> None:
@@ -241,6 +274,9 @@ def test_no_password_is_in_anything_that_it_wrote_or_started(locked: Locked) -> 
     written = {name: content for name, content in written.items() if name not in sources}
     assert any("environment-of-the-program" in name for name in written), "the program was run"
     assert any(name.endswith(".jsonl") for name in written), "the ledger was written"
+    assert any("/crashes/" in name for name in written), "the crash was reported"
+    assert len(locked.processes) >= 5, "the parent, its fork server, a worker"
+    written |= locked.processes
     written["log"] = "\n".join(str(e) for e in locked.agent.drain()).encode()
     assert len(written["log"]) > 1000
     written["stderr"] = "\n".join(locked.agent.child.tail).encode()

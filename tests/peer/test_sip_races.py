@@ -17,6 +17,7 @@ from sipagent.sip.wire_message import SipMessage, build_message
 from tests.peer.carrier import DialAgent, Ports, certified_folder, dial_agent, free_ports
 from tests.peer.raw_caller import RawCaller
 from tests.peer.raw_peer import RawPeer
+from tests.peer.sip_only_agent import SLOW_S
 
 pytestmark = pytest.mark.peer
 
@@ -38,6 +39,10 @@ def agent(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Di
         {
             **plain, "name": "lost", "domain": "no-such-host.invalid", "allow_from": ["192.0.2.1/32"],
             "prefixes": ["+1999*"],
+        },
+        {
+            **plain, "name": "slow", "domain": f"peer.slow.invalid:{ports.bench}",
+            "allow_from": ["192.0.2.1/32"], "prefixes": ["+15550100"], "weight": 0, "reply_ms": 8000,
         },
     ]  # fmt: skip
     changes = {"security.requests_per_s": 1000, "security.total_requests_per_s": 1000}
@@ -90,7 +95,7 @@ def test_whoever_is_taken_back_before_the_hold_was_answered_is_taken_back(
 
 def test_an_answer_that_crosses_our_cancel_is_hung_up(agent: DialAgent, ports: Ports) -> None:
     with RawPeer(ports.bench) as peer:
-        start = agent.order(call={"to": "+15550100", "persona": "receptionist"})
+        start = agent.order(call={"to": "+15550101", "persona": "receptionist"})
         invite = peer.request("INVITE")
         peer.answer(invite, "180 Ringing")
         agent.wait_for("test.progress", after=start, where=lambda e: e.facts["what"] == "ringing")
@@ -115,7 +120,7 @@ def test_answers_of_strangers_change_nothing_and_cost_nothing(agent: DialAgent, 
         RawCaller(agent.port) as caller,
     ):
         stranger.bind((STRANGER, 0))
-        start = agent.order(call={"to": "+15550100", "persona": "receptionist"})
+        start = agent.order(call={"to": "+15550101", "persona": "receptionist"})
         invite = peer.request("INVITE")
         peer.answer(invite, "180 Ringing")
         agent.wait_for("test.progress", after=start, where=lambda e: e.facts["what"] == "ringing")
@@ -200,6 +205,30 @@ def test_a_trunk_whose_name_is_not_found_is_passed_by_at_once(agent: DialAgent, 
     assert result["trunk"] == "bench"
     assert result["attempts"][0][:2] == ["lost", 503]
     assert "the name no-such-host.invalid is not found" in result["attempts"][0][2]
+
+
+def test_a_slow_name_server_holds_up_nobody_else(agent: DialAgent, caller: RawCaller, ports: Ports) -> None:
+    """Neither for a trunk's name, which has been found meanwhile, nor for one in a peer's Contact."""
+    with RawPeer(ports.bench) as peer:
+        start = agent.order(call={"to": "+15550100", "persona": "receptionist", "trunk": "slow"})
+        invite = peer.request("INVITE")
+        assert invite.start_line == f"INVITE sip:+15550100@peer.slow.invalid:{ports.bench} SIP/2.0"
+        contact = ("Contact", f"<sip:bench@contact.slow.invalid:{ports.bench}>")
+        typed = ("Content-Type", "application/sdp")
+        peer.answer(invite, "200 OK", contact, typed, body=describe("127.0.0.1", 9, ("PCMU",)))
+        began_s, longest_s = time.monotonic(), 0.0
+        while time.monotonic() - began_s < SLOW_S / 2:
+            asked_s = time.monotonic()
+            assert caller.options().status == 200
+            longest_s = max(longest_s, time.monotonic() - asked_s)
+        assert longest_s < SLOW_S / 2, "the SIP thread has waited"
+        ack = peer.request("ACK")
+        assert "contact.slow.invalid" in ack.start_line
+        assert time.monotonic() - began_s > SLOW_S / 2, "the name was looked for"
+        agent.wait_for("test.up", after=start)
+        agent.order(hang_up=True)
+        peer.answer(peer.request("BYE"))
+        assert agent.wait_for("test.result", after=start).facts["outcome"] == "answered"
 
 
 def test_sessions_are_refreshed_by_whoever_has_to(agent: DialAgent) -> None:

@@ -77,6 +77,24 @@ def test_the_next_call_knows_name_and_outcome(remembrance: Remembrance, store: S
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Hi, my name is Sarah Miller.", "Sarah Miller"),
+        ("my name's Ada and I have a toothache", "Ada"),
+        ("I'm Bob's brother.", None),
+        ("My name is on the list.", None),
+    ],
+)
+def test_a_name_that_is_told_in_free_talk_is_kept(
+    remembrance: Remembrance, store: Store, text: str, name: str | None
+) -> None:
+    memory = began(remembrance)
+    memory.heard(text)
+    memory.close()
+    assert store.notes[OFFER.caller].get("caller_name") == name
+
+
+@pytest.mark.parametrize(
     ("offer", "persona"),
     [
         (replace(OFFER, identity=Identity(is_private=True)), PERSONA),

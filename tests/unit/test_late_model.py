@@ -40,6 +40,28 @@ class EchoConversation:
         self.is_closed = True
 
 
+class EchoReader:
+    """Reads what it is given."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    def read(
+        self,
+        text: str,
+        grammar: str,
+        cancelled: Cancelled,
+        *,
+        choices: Sequence[str] = (),
+        max_tokens: int = 32,
+        deadline_ms: int = 3000,
+    ) -> str:
+        return f"{text} {choices}"
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
 class EchoModel:
     """Counts its conversations."""
 
@@ -47,6 +69,7 @@ class EchoModel:
 
     def __init__(self) -> None:
         self.opened: list[EchoConversation] = []
+        self.readers: list[EchoReader] = []
         self.warmed: list[str] = []
         self.is_closed = False
 
@@ -58,7 +81,8 @@ class EchoModel:
         self.warmed.append(system_prompt)
 
     def open_reader(self, primer: str) -> Reader:
-        raise NotImplementedError(primer)
+        self.readers.append(EchoReader())
+        return self.readers[-1]
 
     def warm_reader(self, primer: str) -> None:
         self.warmed.append(primer)
@@ -96,6 +120,22 @@ def test_a_reply_asked_for_early_comes_when_the_model_does() -> None:
     assert loading.model.opened[0].is_closed
     loading.late.close()
     assert loading.model.is_closed
+
+
+def test_a_call_with_a_flow_does_not_wait_for_the_model_either() -> None:
+    """The SIP thread opens a call's places: no other call may wait for a model on it."""
+    loading = Loading()
+    reader = loading.late.open_reader("primer")
+    with pytest.raises(EngineError, match="still being loaded"):
+        reader.read("yes", "g", never_cancelled, deadline_ms=1)
+    with pytest.raises(JobCancelled):
+        reader.read("yes", "g", lambda: True)
+    threading.Timer(0.05, loading.go.set).start()
+    assert reader.read("yes", "g", never_cancelled, choices=("a", "b")) == "yes ('a', 'b')"
+    reader.close()
+    assert [one.is_closed for one in loading.model.readers] == [True]
+    assert isinstance(loading.late.open_reader("primer"), EchoReader)
+    loading.late.close()
 
 
 def test_once_it_is_loaded_calls_have_the_model_itself() -> None:

@@ -77,6 +77,19 @@ def test_only_starts_that_fail_in_a_row_are_slowed_down() -> None:
     assert done == [Launch(), Launch()]
 
 
+def test_one_that_answers_but_cannot_load_the_rest_is_slowed_down_too() -> None:
+    """A language model that is torn: each try would take a caller and drop them."""
+    watch, now_ms, pauses = Watch(), 0, []
+    for _ in range(5):
+        watch, _ = run(Tick(now_ms), Launched(now_ms), Answers(now_ms), Exited(1, now_ms), watch=watch)
+        pauses.append(watch.due_ms - now_ms)
+        now_ms = watch.due_ms
+    assert pauses == [0, 0, 1000, 2000, 4000]
+    loaded, _ = run(Tick(now_ms), Answers(now_ms), Settled(900), Exited(1, now_ms), watch=watch)
+    killed, _ = run(Tick(now_ms), Answers(now_ms), Exited(-11, now_ms), watch=watch)
+    assert loaded.due_ms == killed.due_ms == now_ms, "whoever has served, or was killed, comes back at once"
+
+
 def test_a_configuration_error_is_never_tried_again_until_the_operator_says_so() -> None:
     watch, done = run(Tick(0), Exited(78, 10), *(Tick(ms) for ms in range(0, 10**6, 10**4)))
     assert (watch.phase, done) == (Phase.GIVEN_UP, [Launch()])

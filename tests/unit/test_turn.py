@@ -384,6 +384,9 @@ def test_unfinished_and_backchannel() -> None:
     assert is_unfinished("I would like to...")
     assert is_unfinished("I would like to, let me think")
     assert is_unfinished("Can you tell me?")
+    assert is_unfinished("Do you know when?")
+    assert not is_unfinished("When?")
+    assert not is_unfinished("Sorry, what?")
     assert not is_unfinished("I would like to book an appointment.")
 
 
@@ -442,7 +445,15 @@ def test_what_a_sound_over_the_agent_means(
 
 
 @pytest.mark.parametrize(
-    "text", ["Sorry,", "Well, actually.", "Okay, so", "We are, uh,", "I was wondering if..."]
+    "text",
+    [
+        "Sorry,",
+        "Well, actually.",
+        "Hi. I have a question.",
+        "Okay, so",
+        "We are, uh,",
+        "I was wondering if...",
+    ],
 )
 def test_what_introduces_more_is_waited_for(text: str) -> None:
     assert commit_delay_ms(text, EndScores(0.9), DELAYS, Patience()) >= DELAYS.doubt
@@ -520,13 +531,13 @@ def test_patience_by_words_and_question(asked: Asked, text: str, score: float, d
         (Asked.ANYTHING, "I'm calling about my invoice.", 0.98, 0.33, MIDDLE_MS),
         (Asked.ANYTHING, "I'd like to speak to somebody.", 0.97, 0.11, STORY_MS),
         (Asked.ANYTHING, "I'm calling about my invoice from last month.", 0.97, 0.59, 300),
-        (Asked.ANYTHING, "Can I bring my dog?", 0.9, 0.1, 700),
+        (Asked.ANYTHING, "Could you send me a copy?", 0.9, 0.004, 700),
         (Asked.ANYTHING, "Can I bring my dog if he is on a leash?", 0.1, 0.83, 400),
         (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.65, 300),
         (Asked.SOMETHING, "I'd prefer the afternoon.", 0.2, 0.4, 700),
         (Asked.SOMETHING, "Friday.", 0.9, 0.009, 300),
         (Asked.SOMETHING, "Tuesday, please.", 0.2, 0.02, 700),
-        (Asked.ANYTHING, "Can you repeat that?", 0.9, 0.25, 400),
+        (Asked.ANYTHING, "Can you repeat that?", 0.9, 0.1, 400),
     ],
 )
 def test_patience_where_the_language_model_has_judged(
