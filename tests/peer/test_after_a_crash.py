@@ -20,6 +20,30 @@ pytestmark = pytest.mark.peer
 
 MODEL_DELAY_S = 8
 """The greeting is over by then, and the caller's first question."""
+FLOW = """
+name: our hours
+start: hello
+operator: told
+goodbye: bye
+intents:
+  hours:
+    examples: ["What time do you close?", "Are you open on Friday?", "When do you open?"]
+    keywords: [open, close]
+states:
+  hello:
+    say: "Shall I tell you our hours?"
+    on:
+      yes: {go: told}
+      hours: {go: told}
+      no: {go: bye}
+  told:
+    say: "We are open until two."
+    next: bye
+  bye:
+    say: "Goodbye."
+    outcome: told
+    end: true
+"""
 QUICK_MS = 6000
 """The promise is two seconds, but the machine of the tests may be busy. Whoever waits for the model waits for
 longer than this."""
@@ -27,9 +51,11 @@ longer than this."""
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAgent]:
+    folder = tmp_path_factory.mktemp("crashing")
+    (folder / "hours.yaml").write_text(FLOW)
     receptionist = {
         "prompt_file": str(ROOT / "prompts" / "receptionist.md"),
-        "flow": str(ROOT / "flows" / "survey.yaml"),
+        "flow": str(folder / "hours.yaml"),
         "greeting": "Maple Street Dental.",
         "voice": "auto",
         "language": "en-US",
@@ -39,7 +65,6 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAgent]:
         "numbers": [{"match": "guided", "persona": "guided"}, {"match": "*", "persona": "receptionist"}],
         "llm.deadline_ms": 20_000,
     }
-    folder = tmp_path_factory.mktemp("crashing")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("SIPAGENT_MODEL_DELAY", str(folder / "delay"))
         with running_agent(folder, changes, program=FAULTY) as started:
