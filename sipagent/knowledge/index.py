@@ -94,10 +94,6 @@ class KnowledgeIndex:
     def __repr__(self) -> str:
         return f"KnowledgeIndex({len(self._entries)} entries, {len(self._vocabulary)} words)"
 
-    def close(self) -> None:
-        """Free the memory. Idempotent."""
-        self._db.close()
-
     def search(self, subject: Subject) -> list[Match]:
         """Passages that speak of the subject, the best first, each once."""
         wanted = self._known_words(subject)

@@ -87,16 +87,20 @@ class Knowledge:
         if asked is Asked.TALK:
             return LEAVE
         subject = subject_of(text, is_question)
-        if asked is Asked.FACT and earlier and is_follow_up(text):
-            subject = _with_earlier(subject, earlier)
-        matches = [m for m in self._index.search(subject) if has_evidence(m.passage.text, subject.wanted)]
         if asked is not Asked.FACT:
-            return next((_said(m) for m in matches if _is_exact(m)), LEAVE)
-        if not subject.words:
-            return LEAVE  # "what?", "how much is it?" of nothing
-        return self._answer(matches, subject)
+            return next((_said(m) for m in self._matches(subject) if _is_exact(m)), LEAVE)
+        advice = self._answer(subject) if subject.words else LEAVE  # "what?", "how much is it?" of nothing
+        is_open = advice.move is Move.DECLINE or not subject.words
+        if is_open and earlier and is_follow_up(text):
+            return self._answer(_with_earlier(subject, earlier))
+        return advice
 
-    def _answer(self, matches: Sequence[Match], subject: Subject) -> Advice:
+    def _matches(self, subject: Subject) -> list[Match]:
+        """Passages that speak of it and tell what is wanted, the best first."""
+        return [m for m in self._index.search(subject) if has_evidence(m.passage.text, subject.wanted)]
+
+    def _answer(self, subject: Subject) -> Advice:
+        matches = self._matches(subject)
         if answer := next((m for m in matches if m.passage.where != OWN_TEXT and _is_answer(m)), None):
             return _said(answer)
         covering = [m for m in matches if m.covered >= TELL_COVERED and m.is_certain]

@@ -118,6 +118,8 @@ def test_advice(knowledge: Knowledge, text: str, move: Move, told: str) -> None:
 def test_a_follow_up_is_about_what_was_asked_before(knowledge: Knowledge) -> None:
     assert knowledge.advise("And for how long is it good?", "Do you have vouchers?").move is Move.SAY
     assert knowledge.advise("And how much is it?", "Is there a lift?").move is Move.DECLINE
+    assert knowledge.advise("Is there a lift?", "Do you take Visa?").text == "Yes, at the back door."
+    assert knowledge.advise("And when is it open?", "Do you sell bicycles?").move is Move.LEAVE
     assert not is_follow_up("What are your opening hours?")
 
 
