@@ -86,7 +86,7 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
             turn = replace(turn, ends_call=True)
         case SpeechBegan(now_ms):
             if turn.agent is Agent.THINKING:
-                committed = replace(turn.committed, answered_ms=now_ms)
+                committed = turn.committed and replace(turn.committed, answered_ms=now_ms)
                 turn = replace(turn, agent=Agent.SPEAKING, committed=committed)
         case SpeechEnded(now_ms, asked):
             turn = replace(turn, patience=replace(turn.patience, asked=asked))
@@ -127,7 +127,7 @@ def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Acti
 def _can_be_taken_back(turn: Turn) -> bool:
     """A turn is committed, and nothing of its answer was audible."""
     is_waiting = turn.caller is Caller.SILENT and turn.agent is Agent.THINKING and turn.text is not None
-    return is_waiting and not turn.committed.is_cut
+    return is_waiting and not (turn.committed and turn.committed.is_cut)
 
 
 def _overdue(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn | None:
@@ -269,6 +269,7 @@ def _say_sorry(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
     actions += [DropAttempt(turn.attempt), ForgetTurn(), Say(Phrase.APOLOGY)]
     return replace(
         turn.next_attempt(),
+        committed=None,
         caller=Caller.SILENT,
         agent=Agent.THINKING,
         has_interrupted=False,
@@ -283,6 +284,7 @@ def _prompt_again(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Actio
     return replace(
         turn,
         agent=Agent.THINKING,
+        committed=None,
         prompts_said=said,
         idle_since_ms=now_ms,
         text=None,

@@ -91,8 +91,7 @@ def yielded(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
     """The agent gives up its turn. Who was cut off is given longer from now on."""
     actions.append(DropSpeech())
     said = turn.committed
-    is_cut_off = said.answered_ms is not None and turn.run_since_ms - said.answered_ms < _CUT_OFF_MS
-    if is_cut_off:
+    if said and said.answered_ms is not None and turn.run_since_ms - said.answered_ms < _CUT_OFF_MS:
         paused_ms = turn.run_since_ms - said.last_voice_ms
         turn = replace(turn, patience=turn.patience.paused(paused_ms, said.text))
     return replace(

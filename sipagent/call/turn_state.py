@@ -27,8 +27,8 @@ class Agent(Enum):
 class Committed:
     """The turn that is being answered."""
 
-    text: str = ""
-    last_voice_ms: int = 0
+    text: str
+    last_voice_ms: int
     answered_ms: int | None = None
     """When the answer was first heard."""
     is_cut: bool = False
@@ -63,7 +63,8 @@ class Turn:
     """When the words were last asked for."""
     dry_from_ms: int | None = None
     """Since when an utterance that is not over has had no sound left."""
-    committed: Committed = field(default_factory=Committed)
+    committed: Committed | None = None
+    """None: what the agent says is a phrase of its own."""
     has_interrupted: bool = False
     """The caller has silenced the agent and nothing was answered yet."""
     has_asked_again: bool = False

@@ -23,6 +23,9 @@ _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _LOOKING_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
 _LOCAL_FAMILIES = frozenset({socket.AF_UNIX, socket.AF_NETLINK})
 _LOCAL_NAMES = frozenset({"", "localhost"})
+PEERS_NAMES_THREAD = "names"
+"""Looks up for the SIP library what a trunk's peer has named, as its Contact; where the library then sends is
+the firewall's business."""
 
 
 class EgressRefused(PermissionError):
@@ -57,7 +60,7 @@ class EgressGuard:
         """:raises EgressRefused: the address, or the name, is not on the list."""
         if event in _SENDING:
             self._check_address(args[0].family, args[1])
-        elif event in _LOOKING_UP and not getattr(self._own, "is_working_out", False):
+        elif event in _LOOKING_UP and not self._may_look_up_all():
             self._check_name(args[0])
 
     def work_out(self, config: Config) -> None:
@@ -82,6 +85,10 @@ class EgressGuard:
                 self._verdicts[host, port] = verdict
         if not verdict:
             self._refuse(f"{host}:{port}")
+
+    def _may_look_up_all(self) -> bool:
+        is_working_out = getattr(self._own, "is_working_out", False)
+        return is_working_out or threading.current_thread().name == PEERS_NAMES_THREAD
 
     def _check_name(self, host: Any) -> None:
         text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")

@@ -15,6 +15,7 @@ _NEGATED = re.compile(
     r"((?:[\w:'-]+\s?){1,3}?)(?=[,.;!?]|\s+but\b|$)",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d|zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple")
 _LEAD = re.compile(r"^(?:no|nope|nah|well|sorry|actually|um+|uh+|oh|hm+|er+)\b[,.! ]*", re.IGNORECASE)
 
 
@@ -73,11 +74,15 @@ def without_negated(text: str) -> str:
 
 
 def without_echo(text: str) -> str:
-    """``Eight. Eight.`` → ``Eight.``: speech-to-text writes short words twice."""
+    """``Eight. Eight.`` → ``Eight.``: speech-to-text writes short words several times."""
     words = text.split()
-    half = len(words) // 2
     plain = [word.strip(",.!?").lower() for word in words]
-    return " ".join(words[:half]) if half and plain[:half] == plain[half:] else text
+    for times in range(4, 1, -1):
+        size = len(words) // times
+        is_dictated = times > 2 and all(_DIGIT.fullmatch(word) for word in plain[:size])
+        if size and not is_dictated and plain == plain[:size] * times:
+            return " ".join(words[:size])
+    return text
 
 
 def without_lead(text: str) -> str:

@@ -283,9 +283,9 @@ def test_a_drain_lets_calls_go_on_refuses_new_ones_and_says_goodbye(life: Life) 
 
 
 def test_where_every_worker_finds_the_configuration_unusable_the_server_ends_with_the_reason(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    os.environ["SIPAGENT_FAULT"] = str(tmp_path / "fault")
+    monkeypatch.setenv("SIPAGENT_FAULT", str(tmp_path / "fault"))
     with running_agent(tmp_path, program=FAULTY) as agent:
         ask_for(tmp_path, agent.worker_pid, "configuration")
         assert agent.wait_for("child.exited").facts["status"] == 78

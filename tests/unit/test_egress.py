@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -18,9 +19,10 @@ from sipagent.config.schema import Config, LlmConfig
 from sipagent.config.trunk import RegisterConfig, TrunkConfig
 from sipagent.egress.allow import Allowed, AllowList, dns_servers, work_out
 from sipagent.egress.attempts import Attempt, Verdict
-from sipagent.egress.guard import EgressGuard, EgressRefused, install_audit_hook
+from sipagent.egress.guard import PEERS_NAMES_THREAD, EgressGuard, EgressRefused, install_audit_hook
 from sipagent.egress.proof import judge_allowed, judge_forbidden
 from sipagent.egress.rules import nft_table, systemd_drop_in
+from sipagent.sip.names import NameWatch
 
 pytestmark = pytest.mark.unit
 
@@ -173,6 +175,22 @@ def test_the_guard_lets_only_our_names_be_looked_up(guard: EgressGuard) -> None:
     for name in ("secret.exfiltrated.example.com", b"x.example.com"):
         assert not tried(guard, "socket.getaddrinfo", name, 5060, 0, 0, 0), name
     assert not tried(guard, "socket.gethostbyname", "evil.example.com")
+
+
+def test_names_that_a_trunks_peer_brings_may_be_looked_up_for_the_sip_library(guard: EgressGuard) -> None:
+    names = NameWatch([])
+    assert names._thread.name == PEERS_NAMES_THREAD
+    told: list[bool] = []
+
+    def look_up() -> None:
+        told.append(tried(guard, "socket.getaddrinfo", "sbc7.carrier.example", None, 2, 0, 0))
+        with socket.socket() as sock:
+            told.append(tried(guard, "socket.connect", sock, ("8.8.8.8", 443)))
+
+    thread = threading.Thread(target=look_up, name=PEERS_NAMES_THREAD)
+    thread.start()
+    thread.join()
+    assert told == [True, False]
 
 
 def test_other_events_pass(guard: EgressGuard) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sipagent.flows.misheard import as_answer, as_said
 from sipagent.flows.phones import read_phone
-from sipagent.flows.values import Refused, Said, Value
+from sipagent.flows.values import Refused, Said, Value, without_echo
 
 pytestmark = pytest.mark.unit
 
@@ -67,3 +67,17 @@ def test_whole_numbers_and_other_countries_are_left_as_they_are() -> None:
     assert found.value == "+12125551470"
     assert isinstance(phone("030-555-147", "DE"), Value)
     assert isinstance(phone("55-12"), Refused)
+
+
+@pytest.mark.parametrize(
+    ("heard", "once"),
+    [
+        ("Eight. Eight.", "Eight."),
+        ("915 915 915", "915"),
+        ("five five five five", "five five"),
+        ("5 5 5", "5 5 5"),
+        ("no no wait", "no no wait"),
+    ],
+)
+def test_words_that_are_written_several_times_were_said_once(heard: str, once: str) -> None:
+    assert without_echo(heard) == once

@@ -173,6 +173,14 @@ def test_who_was_cut_off_is_given_longer_from_then_on() -> None:
     assert script.turn.patience.tempo_ms == 800
 
 
+def test_who_speaks_into_the_greeting_was_not_cut_off() -> None:
+    script = Script()
+    script(ev.CallStarted(5000), ev.SpeechBegan(5020), ev.VoiceStarted(5300), ev.Tick(5460), ev.Tick(6000))
+    script(ev.TextHeard(script.turn.attempt, "wait a moment", 6100))
+    assert script.turn.agent is tm.Agent.IDLE
+    assert script.turn.patience.tempo_ms == 0
+
+
 def test_who_interrupts_later_was_not_cut_off() -> None:
     script = Script().agent_speaks()
     script(ev.VoiceStarted(6000), ev.Tick(6160), ev.Tick(6700))
