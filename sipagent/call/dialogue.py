@@ -15,7 +15,7 @@ from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
 from sipagent.call.answers import Answers
-from sipagent.call.conduct import Answer, Conduct
+from sipagent.call.conduct import Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
@@ -289,8 +289,14 @@ class Dialogue:
         assert utterance is not None
         assert utterance.attempt is not None
         utterance.caller_text = text
+        answer = None if is_farewell(text) else self._tape.reply_to(text)
+        if answer is not None:
+            self._prepare_fixed(utterance, answer)
+            return
         if not self._tape.is_asking and (fixed := self._conduct.prepare(utterance, text)):
-            self._prepare_fixed(utterance, fixed)
+            self._prepare_fixed(
+                utterance, fixed.text, asks_again=not fixed.is_last, ends_call=fixed.ends_call
+            )
             return
         if self._flow is not None and not self._tape.is_asking:
             self._flow.prepare(utterance, self._history, text)
@@ -299,20 +305,18 @@ class Dialogue:
             self._speaker.say(utterance, self._parts.persona.goodbye)
             self._step(ev.ReplyEndsCall(utterance.attempt))
             return
-        answer = self._tape.reply_to(text)
-        if answer is not None:
-            self._speaker.say(utterance, answer)
-            self._step(ev.ReplyBegan(utterance.attempt))
-            return
         self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
 
-    def _prepare_fixed(self, utterance: Utterance, fixed: Answer) -> None:
+    def _prepare_fixed(
+        self, utterance: Utterance, text: str, *, asks_again: bool = True, ends_call: bool = False
+    ) -> None:
         """What the program answers itself, and a flow's open question once more."""
         assert utterance.attempt is not None
-        question = self._flow.question if self._flow is not None and not fixed.is_last else ""
-        self._speaker.say(utterance, f"{fixed.text} {question}".strip())
+        is_open = asks_again and not self._tape.is_asking
+        question = self._flow.question if self._flow is not None and is_open else ""
+        self._speaker.say(utterance, f"{text} {question}".strip())
         attempt = utterance.attempt
-        self._step(ev.ReplyEndsCall(attempt) if fixed.ends_call else ev.ReplyBegan(attempt))
+        self._step(ev.ReplyEndsCall(attempt) if ends_call else ev.ReplyBegan(attempt))
 
     def _drop_prepared(self) -> None:
         if self._delivery.drop_prepared() and self._flow is not None:

@@ -138,8 +138,8 @@ def _reader(flow: Flow, config_path: Path | None) -> Iterator[Reader | None]:
         yield None
         return
     config = load_config(config_path)
-    from sipagent.app import cores_of
     from sipagent.brain.llm import load_llm
+    from sipagent.engines import cores_of
     from sipagent.modelstore.store import ModelStore
 
     llm = load_llm(

@@ -28,7 +28,7 @@ def run(name: str, fds: list[int]) -> int:
     """A worker's process, with the faults in reach."""
     import pjsua2 as pj
 
-    from sipagent import app
+    from sipagent import engines
     from sipagent.call.session import Session
     from sipagent.sip.user_agent import SipUserAgent
     from sipagent.worker_process import run as run_worker
@@ -46,14 +46,14 @@ def run(name: str, fds: list[int]) -> int:
             time.sleep(1)
         pump(session, up_ms)
 
-    load_model = app._load_llm
+    load_model = engines._load_llm
 
     def load_late(*args: Any) -> "LanguageModel":
         delay = Path(os.environ.get("SIPAGENT_MODEL_DELAY", "/nonexistent"))
         time.sleep(float(delay.read_text()) if delay.exists() else 0)
         return load_model(*args)
 
-    app._load_llm = load_late  # type: ignore[assignment]  # it slows the tests' model down
+    engines._load_llm = load_late  # type: ignore[assignment]  # it slows the tests' model down
     SipUserAgent.start = start_and_remember  # type: ignore[assignment,method-assign]  # this is what makes it faulty
     Session._pump = pump_or_hang  # type: ignore[assignment,method-assign]  # the same
 

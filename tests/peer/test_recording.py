@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from sipagent.codecs.resample import resample
+from sipagent.lab.scenario import LineConfig, VoiceConfig
 from sipagent.lab.softphone import Softphone
+from sipagent.lab.voices import line_files
 from sipagent.ledger import Kind, LedgerReader, unsealed, verify
 from sipagent.ledger.keystore import KeyStore
 from sipagent.media.wav import read_wav, read_wav_channels
 from sipagent.units import Pcm16, PcmFloat, monotonic_ms, to_float
-from tests.peer.running_agent import CLIPS, RunningAgent, running_agent
+from tests.peer.running_agent import CLIPS, ROOT, RunningAgent, running_agent
 
 pytestmark = pytest.mark.peer
 
@@ -131,3 +133,27 @@ def test_only_a_yes_records_and_forgetting_the_key_would_hide_it(tmp_path: Path)
     (caller, _), _ = read_wav_channels(clear)
     assert likeness(read_wav(CLIPS / CLIP), caller) > 0.75
     assert likeness(read_wav(CLIPS / "yes-hibari-1.0.wav"), caller) < 0.6, "before the yes nothing is kept"
+
+
+def test_a_guided_caller_takes_the_recording_back_in_words(tmp_path: Path) -> None:
+    (stop,) = line_files([LineConfig(say="Please stop recording this call.")], VoiceConfig(engine="hibari"))
+    changes = {"recording.enabled": True, "personas.receptionist.flow": str(ROOT / "flows" / "survey.yaml")}
+    changes["personas.receptionist.tools"] = ["keep_answers"]
+    changes["tools"] = {"keep_answers": {"description": "Keeps answers.", "command": ["/bin/true"]}}
+    with running_agent(tmp_path, changes) as agent, Softphone() as phone:
+        phone.call(agent.uri())
+        assert phone.run(until=lambda: phone.is_up, timeout_ms=LONG_MS), phone.result
+        wait_quiet(phone)
+        start, spans = len(agent.drain()), len(phone.spans())
+        phone.say(read_wav(stop))
+        assert phone.run(until=lambda: len(phone.spans()) > spans, timeout_ms=LONG_MS)
+        wait_quiet(phone)
+        told = agent.wait_for("turn.spoken", after=start).facts["pii_text"]
+        phone.hang_up()
+        assert phone.run(until=lambda: phone.is_over, timeout_ms=5000)
+        agent.wait_for("call.ended")
+    assert told.startswith("All right, this call is no longer recorded."), told
+    assert told.endswith("?"), "the open question is asked again"
+    ledger = tmp_path / "ledger"
+    assert [body["how"] for body in entries(ledger, Kind.CONSENT_WITHDRAWN)] == ["spoken"]
+    assert not entries(ledger, Kind.RECORDING_CLOSED)

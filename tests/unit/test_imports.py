@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("campaigns",),
     ("sip",),
     ("web", "supervision", "egress"),
-    ("app", "audit", "worker_process", "cli", "lab", "bench", "logs", "__main__"),
+    ("engines", "call_parts", "app", "audit", "worker_process", "cli", "lab", "bench", "logs", "__main__"),
 )
 """A package may import from its own layer and from those above it, not from below."""
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

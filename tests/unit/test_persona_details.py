@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sipagent.app import sampling_limits, turn_rules
 from sipagent.call.recorded import keep_greetings, recorded_greetings
 from sipagent.call.turn import Agent, Caller, Turn, step
 from sipagent.call.turn_events import AttemptFailed, HandOver, HangUp, Say
+from sipagent.call_parts import sampling_limits, turn_rules
 from sipagent.config.persona import PersonaConfig
 from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig
 from sipagent.config.schema import Config
