@@ -20,6 +20,11 @@ _OTHER_EXAMPLES = (
     "How long does it take?",
     "Do I have to bring anything?",
     "The dog is barking, one second.",
+    "What is the tallest mountain in the world?",
+    "Can you play some music for me?",
+    "What is five times six?",
+    "My wife is in the kitchen.",
+    "I left my jacket with you.",
 )
 _OPTION_EXAMPLES = 6
 _NAME_EXAMPLES = (
