@@ -26,6 +26,7 @@ _HOUR_ONLY = re.compile(
     rf"(?!\s*(?:/|st\b|nd\b|rd\b|th\b|days?\b|weeks?\b|months?\b|people|persons))"
     rf"\s*(?P<sharp>o'? ?clock|sharp)?\s*{_HALF}?"
 )
+_PHONE_NUMBER = re.compile(r"\b\d{3}[ )-]+\d{3,4}(?:[ -]+\d{2,4})?\b|\b\d{7,}\b")
 _FIRST_MORNING_HOUR = 7
 """Without a word about it, seven to eleven are in the morning, the others in the afternoon."""
 
@@ -33,7 +34,7 @@ _FIRST_MORNING_HOUR = 7
 def read_time(said: Said) -> Reading:
     """The time that is meant; ``at ten`` is taken anywhere, a bare ``ten`` where a time was asked for."""
     _, last = repaired(said.text)
-    text = without_negated(last).lower().replace("’", "'")
+    text = _PHONE_NUMBER.sub(" ", without_negated(last).lower().replace("’", "'"))
     if match := re.search(r"\b(noon|midday|midnight)\b", text):
         return _value(0 if match[1] == "midnight" else 12, 0, match[1])
     if match := _PAST.search(text):

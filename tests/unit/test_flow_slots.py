@@ -124,6 +124,8 @@ def test_time_without_a_question_must_be_one() -> None:
     assert read("time", "I need two cleanings", asked=False) is None
     assert read("time", "next Tuesday at ten", asked=False) == "10:00"
     assert read("time", "half past ten tomorrow", asked=False) == "10:30"
+    assert read("time", "You can reach me at 212-555-0147.", asked=False) is None
+    assert read("time", "At 930, and my number is 2125550147.", asked=False) == "09:30"
 
 
 @pytest.mark.parametrize(
