@@ -102,7 +102,9 @@ class SignalFinder:
             return cadence
         is_busy_like = not after_speech and any(last.is_near(*hz) for hz in _BUSY_HZ)
         is_announcing = not after_speech and self._begins_sit()
-        if len(last.hz) != 1 or is_busy_like or is_announcing or last.duration_ms > _LONGEST_BEEP_MS:
+        is_fax_like = not after_speech and (last.is_near(_CED_HZ) or last.is_near(_CNG_HZ, within=45.0))
+        is_other = is_busy_like or is_announcing or is_fax_like
+        if len(last.hz) != 1 or is_other or last.duration_ms > _LONGEST_BEEP_MS:
             return None
         return Signal.BEEP
 

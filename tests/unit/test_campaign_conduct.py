@@ -62,6 +62,7 @@ def verdicts(windows: list[Window], texts: dict[int, str] | None = None) -> list
         (line(("voice", 5000)), {2000: "please state your name"}, Answerer.SCREENING, 2100),
         (line(("quiet", 100), ("2100", 2500)), {}, Answerer.FAX, 1000),
         (line(("quiet", 100), ("1100", 500), ("quiet", 3000)), {}, Answerer.FAX, 1000),
+        (line(("2100", 128), ("quiet", 64), ("2100", 2000)), {}, Answerer.FAX, 1100),  # a gap in the line
         (line(*[("480+620", 512), ("quiet", 480)] * 5), {}, Answerer.BUSY, 4000),
         (line(*[("480+620", 256), ("quiet", 256)] * 6), {}, Answerer.CONGESTION, 3000),
         (line(("950", 320), ("1400", 320), ("1777", 320), ("quiet", 96)), {}, Answerer.INVALID_NUMBER, 1200),
