@@ -1,5 +1,7 @@
 """Spoken numbers: ``oh one five``, ``double five``, ``twenty-three``, ``555-0123``. Pure."""
 
+import re
+
 from sipagent.flows.values import Reading, Refused, Said, Value, repaired, tokens_of, without_lead
 
 ONES = {
@@ -175,10 +177,13 @@ def read_digits(said: Said, *, least: int, most: int) -> Reading:
     return Value(digits, spoken_digits(digits))
 
 
+_PRONOUN_ONE = re.compile(r"\b(?:this|that|which|other|no|any|every|each|another|skip|last) one\b", re.I)
+
+
 def read_number(said: Said, *, least: int, most: int) -> Reading:
     """A quantity or a grade."""
     _, last = repaired(said.text)
-    number = number_in(without_lead(last))
+    number = number_in(_PRONOUN_ONE.sub(" ", without_lead(last)))
     if number is None:
         return None
     if not least <= number <= most:

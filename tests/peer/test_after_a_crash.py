@@ -130,7 +130,7 @@ def test_the_next_caller_hears_that_it_takes_a_moment_and_is_conversed_with(agen
     address = agent.wait_for("console.opened").facts["address"]
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
         text = answer.read().decode()
-    counted = {name: float(n) for name, n in re.findall(r"^(sipagent_\S+) (\S+)$", text, re.MULTILINE)}
+    counted = {name: float(n) for name, n in re.findall(r"^(sipagent_.+) (\S+)$", text, re.MULTILINE)}
     assert counted['sipagent_worker_restarts_total{worker="worker-1"}'] == 2
     assert counted["sipagent_v2v_seconds_count"] >= 1
     for stage in ("pause", "STT", "LLM", "clause", "TTS", "commit", "wire"):

@@ -200,6 +200,12 @@ def test_numbers(text: str, value: str | None) -> None:
     assert read("number", text, least=0, most=9999) == value
 
 
+def test_a_pronoun_is_no_number() -> None:
+    assert read("number", "Can I skip this one?", least=1, most=10) is None
+    assert read("number", "This one I'd give a four.", least=1, most=10) == "4"
+    assert read("number", "One.", least=1, most=10) == "1"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
