@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sipagent.call.recorded import recorded_greetings
 from sipagent.campaigns.service import load_all
 from sipagent.cli.check_llm import endpoint_findings
 from sipagent.cli.check_machine import (
@@ -150,7 +149,10 @@ def _flow_problems(config: Config) -> list[str]:
     """Of the personas' flows, each with file and line."""
     try:
         load_flows(config)
-        recorded_greetings(config)
+        if any(persona.greeting_wav for persona in config.personas.values()):
+            from sipagent.call.recorded import recorded_greetings  # the sound's libraries are large
+
+            recorded_greetings(config)
     except ConfigError as error:
         return error.problems
     return []

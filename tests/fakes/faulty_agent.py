@@ -8,6 +8,7 @@ has no such door: the supervisor is simply told to run ``run`` of this module in
 import argparse
 import ctypes
 import gc
+import mmap
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "tests.fakes.faulty_agent:run"
-STUCK_CALL_MS = 3000
+STUCK_CALL_MS = 6000
 """So that the tests need not wait for the fifteen seconds of the program."""
 
 
@@ -78,7 +79,8 @@ def run(name: str, fds: list[int]) -> int:
             case "media clock":
                 agents[0].post(lambda: pj.Endpoint.instance().audDevManager().setNoDev())
             case "call thread":
-                stuck.append(next(one for one in gc.get_objects() if isinstance(one, Session)))
+                sessions = [one for one in gc.get_objects() if isinstance(one, Session)]
+                stuck.append(next(one for one in sessions if one._thread.is_alive()))
             case "configuration":
                 os._exit(os.EX_CONFIG)
 
@@ -97,8 +99,8 @@ def fill_memory() -> None:
     """More and more, as fast as one thread can; the interpreter is free meanwhile."""
     held = []
     while True:
-        held.append(ctypes.create_string_buffer(64 << 20))
-        ctypes.memset(held[-1], 1, 64 << 20)
+        held.append(mmap.mmap(-1, 64 << 20))
+        ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(held[-1])), 1, 64 << 20)
 
 
 def main() -> int:

@@ -251,8 +251,9 @@ def test_a_reload_is_for_new_calls_and_running_ones_keep_the_old_file(life: Life
 def test_a_drain_lets_calls_go_on_refuses_new_ones_and_says_goodbye(life: Life) -> None:
     """The last one: the server ends."""
     change_file(life, goodbye=GOODBYE, max_call_s=600)
-    assert sipagent("reload", "-c", life.folder / "sip.yaml").returncode == 0
     agent, start = life.agent, len(life.agent.drain())
+    assert sipagent("reload", "-c", life.folder / "sip.yaml").returncode == 0
+    agent.wait_for("config.taken", after=start, where=partial(is_of, "worker-1"))
     with Softphone() as phone:
         phone.call(f"sip:receptionist@127.0.0.1:{agent.port}")
         assert phone.run(until=lambda: phone.is_up and bool(phone.spans()), timeout_ms=10_000)
