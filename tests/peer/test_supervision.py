@@ -102,8 +102,10 @@ def check_report(died: dict[str, Any], fault: Fault) -> None:
     report = json.loads(Path(died["report"]).read_text())
     assert Path(died["report"]).stat().st_mode & 0o077 == 0
     assert report["cause"] == fault.cause
-    # faulthandler reads the stacks of threads that run on, and stumbles now and then
-    assert fault.stack in report["stacks"] or "File ???" in report["stacks"]
+    stacks = report["stacks"]
+    # faulthandler reads the stacks of threads that run on: now and then it stumbles, and ends in mid-line
+    has_stumbled = bool(stacks) and ("File ???" in stacks or not stacks.endswith("\n"))
+    assert fault.stack in stacks or has_stumbled, stacks
     assert any(event["event"] == "call.started" for event in report["events"])
     assert not any("pii_from" in event for event in report["events"])
 
