@@ -19,6 +19,10 @@ from sipagent.brain.types import Message, Role
 CountTokens = Callable[[Message], int]
 """Tokens of one message, its share of the template's markup included. More words never count less."""
 
+REPLY_SHARE = 0.25
+"""Share of a call's context that is kept free for the reply."""
+LEAST_HISTORY_SHARE = 0.125
+"""Share that must be left for the conversation beside the persona's prompt."""
 KEEP_SHARE = 0.5
 """Share of the window that stays filled after turns were dropped."""
 HEADROOM_SHARE = 1 / 12

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sipagent.brain.context import fit_window
+from sipagent.brain.context import LEAST_HISTORY_SHARE, REPLY_SHARE, fit_window
 from sipagent.brain.endpoint_reader import EndpointReader, content_of
 from sipagent.brain.http_events import Connections, Endpoint, EventStream
 from sipagent.brain.llama_text import ReplyText
@@ -24,10 +24,6 @@ CHARS_PER_TOKEN = 3
 """Of prose to a tokenizer that we do not have, on the cautious side."""
 MESSAGE_TOKENS = 8
 """Markup of one message, at most."""
-REPLY_SHARE = 0.25
-"""Share of a call's context that is kept free for the reply."""
-LEAST_HISTORY_SHARE = 0.125
-"""Share that must be left for the conversation beside the persona's prompt."""
 _POLL_S = 0.02
 _READ_GRACE_S = 2.0
 _CONNECTED = "(The caller is connected.)"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from sipagent.brain.llama import KEPT_PROMPTS, LlamaConversation, LlamaModel
+from sipagent.brain.llama import KEPT_PROMPTS, LlamaModel
+from sipagent.brain.llama_conversation import LlamaConversation
 from sipagent.brain.llama_native import Entry
 from sipagent.brain.types import Message, Role, SamplingLimits
 from sipagent.errors import EngineError, ModelError
@@ -57,17 +58,17 @@ def test_pieces_join_to_what_the_template_renders(name: str) -> None:
     slots = [{"role": m.role.value, "content": m.text} for m in CALL]
     template = environment.from_string(model.native.chat_template)
     expected = template.render(messages=slots, add_generation_prompt=True)
-    assert model.template.text(CALL) == expected
+    assert model.prompts.template.text(CALL) == expected
     whole = model.native.tokenize(expected.replace("  Thanks!  ", "Thanks!"), True)
-    assert model.tokens(model.template.pieces(CALL), CALL, lambda _: None) == whole
+    assert model.prompts.tokens(model.prompts.template.pieces(CALL), CALL, lambda _: None) == whole
     model.close()
 
 
 def test_a_longer_history_begins_with_the_same_tokens(model: LlamaModel) -> None:
     def tokens(messages: Sequence[Message], *, is_open: bool) -> tuple[int, ...]:
-        template = model.template
+        template = model.prompts.template
         pieces = template.open_pieces(messages) if is_open else template.pieces(messages)
-        return model.tokens(pieces, messages, lambda _: None)
+        return model.prompts.tokens(pieces, messages, lambda _: None)
 
     for length in range(2, len(CALL)):
         shorter = tokens(CALL[:length], is_open=True)
@@ -80,7 +81,7 @@ def test_words_never_become_special_tokens(model: LlamaModel) -> None:
     harmless = [Message(Role.SYSTEM, PROMPT), Message(Role.CALLER, "hello")]
 
     def count_special(said: Sequence[Message]) -> int:
-        tokens = model.tokens(model.template.pieces(said), said, lambda _: None)
+        tokens = model.prompts.tokens(model.prompts.template.pieces(said), said, lambda _: None)
         return sum(token in model.native.end_tokens for token in tokens)
 
     assert count_special(messages) == count_special(harmless)
@@ -96,7 +97,7 @@ def test_a_generated_reply_keeps_its_own_tokens(model: LlamaModel) -> None:
     assert "".join(conversation.reply(history, GREEDY, never_cancelled))
     conversation.close()
     read = model.counters().decoded_prompt_tokens - before.decoded_prompt_tokens
-    assert read <= 1 + 2 * model.message_tokens + len(model.native.tokenize("And?", False))
+    assert read <= 1 + 2 * model.prompts.message_tokens + len(model.native.tokenize("And?", False))
 
 
 def test_the_personas_prompt_outlives_an_overflow(model: LlamaModel) -> None:

@@ -79,7 +79,7 @@ def test_no_turn_waits_for_the_context_to_be_read_again(quick_model: LlamaModel)
         wait_until_idle(model)
     assert len(read_while_waiting) == QUICK_TURNS
     assert max(read_while_waiting) <= 12, read_while_waiting
-    spoken_tokens = sum(model.tokens_of(message) for message in history)
+    spoken_tokens = sum(model.prompts.length_of(message) for message in history)
     assert spoken_tokens > CONTEXT_TOKENS  # it did outgrow the context
 
 
