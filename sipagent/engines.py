@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel
 from sipagent.call.ear import HearingEngines
-from sipagent.call.recorded import keep_greetings
+from sipagent.call.recorded import keep_greetings, recorded_greetings
 from sipagent.call.tape import plan_for
 from sipagent.call.tool_port import Memory
 from sipagent.call.utterance import SpeakingEngines
@@ -145,6 +145,25 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memo
     for lane in engines.lanes.values():
         lane.start()
     return engines
+
+
+def renewed(engines: Engines, config: Config, log: structlog.stdlib.BoundLogger, memory: Memory) -> Engines:
+    """What another configuration needs: flows, knowledge, tools, and voices that were not loaded before.
+
+    ``engines`` stay as they are, and go on serving calls; the models and lanes are theirs.
+
+    :raises SipAgentError: something cannot be had.
+    """
+    flows, knowledge = load_flows(config), knowledge_of(config)
+    recorded_greetings(config)
+    speaking = dict(engines.speaking)
+    for voice in sorted({persona.voice for persona in config.personas.values()}):
+        if voice in speaking:
+            speaking[voice].phrases.preload(stock_phrases(config, voice, flows))
+        else:
+            speaking[voice] = load_voice(config, voice, engines.lanes, flows, log)
+    tools = Toolbox(config, engines.lanes["tool"], log, threads=max_calls_of(config), memory=memory)
+    return replace(engines, speaking=speaking, tools=tools, flows=flows, knowledge=knowledge)
 
 
 def timed(log: structlog.stdlib.BoundLogger, name: str, load: Callable[[], T]) -> T:

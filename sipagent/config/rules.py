@@ -27,6 +27,11 @@ def broken_rules(config: Config, is_readable: Callable[[str], bool]) -> Iterator
             yield from rule(config)
 
 
+def problems_across(config: Config) -> list[str]:
+    """The same of a whole configuration, one line each, with file and line."""
+    return [f"{config.source.at(key)}: {text}" for key, text in broken_rules(config, lambda _: True)]
+
+
 def _names(config: Config) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, trunk in enumerate(config.trunks):

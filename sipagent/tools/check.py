@@ -54,7 +54,11 @@ def problems_of(flow: Flow, persona: PersonaConfig, config: Config) -> list[str]
 def _misuse(name: str, use: FlowTool, tools: Mapping[str, ToolConfig]) -> Iterator[Problem]:
     key = f"tools.{name}"
     tool = tools.get(name)
-    schema = tool.arguments if tool is not None else ARGUMENTS[name]
+    schema = tool.arguments if tool is not None else ARGUMENTS.get(name)
+    if schema is None:
+        known = ", ".join((*tools, *ARGUMENTS))
+        yield key, f"no tool {name!r} under tools of sip.yaml; there are: {known}"
+        return
     is_closed = schema.plain.get("additionalProperties") is False
     for argument in schema.required:
         if argument not in use.arguments:
