@@ -250,7 +250,7 @@ def test_a_reload_is_for_new_calls_and_running_ones_keep_the_old_file(life: Life
 
 
 def test_what_the_running_server_cannot_use_is_refused_and_no_worker_dies(life: Life) -> None:
-    """A transfer whose number only the new, waiting limits allow; then a persona with a flow and its new tool."""
+    """A transfer to a number that only the new, waiting limits allow; then a flow and its new tool."""
     path, pids = life.folder / "sip.yaml", [one["pid"] for one in status(life.folder)["workers"]]
     good, generation = path.read_text(), status(life.folder)["generation"]
     plain = yaml.safe_load(good)
