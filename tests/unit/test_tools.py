@@ -190,9 +190,51 @@ def test_flow_must_say_what_follows_each_status(tmp_path: Path) -> None:
         load_flows(config)
 
 
+TRANSFER = """\
+name: x
+start: a
+operator: a
+goodbye: b
+states:
+  a:
+    transfer: {target}
+    on: {{failed: {{go: b}}}}
+  b: {{say: Bye., end: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "persona", "problem"),
+    [
+        ("front", "transfer: {front: '100'}", None),
+        ("front", "{}", "has no 'front' under transfer; there are: none"),
+        ("nosuchdesk", "transfer: {front: '100'}", "has no 'nosuchdesk' under transfer; there are: front"),
+        ('"{caller_name}"', "transfer: {front: '100'}", None),
+        ('"{caller_name}"', "{}", "has no '{caller_name}' under transfer; there are: none"),
+    ],
+)
+def test_a_flow_hands_over_only_to_whom_its_persona_has(
+    tmp_path: Path, target: str, persona: str, problem: str | None
+) -> None:
+    """The tool ``transfer`` is not needed for that: it is for free conversation."""
+    (tmp_path / "x.yaml").write_text(TRANSFER.format(target=target))
+    line = "flow: x.yaml" if persona == "{}" else f"flow: x.yaml\n    {persona}"
+    limits = "limits: {outbound: {allow: ['100']}}\n"
+    config = load_config(write(tmp_path, f"{GOOD}{limits}", persona=line))
+    if problem is None:
+        assert list(load_flows(config)) == ["desk"]
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_flows(config)
+    (line,) = caught.value.problems
+    assert line.startswith(f"{tmp_path}/x.yaml:7: states.a.transfer: {tmp_path}/sip.yaml:4: personas.desk ")
+    assert line.endswith(problem)
+
+
 def test_examples_fit_their_tools() -> None:
     config: Config = load_config(ROOT / "sip-flows.yaml")
     assert set(load_flows(config)) == {"receptionist", "reminder", "survey"}
+    assert list(load_flows(load_config(ROOT / "sip-campaigns.yaml"))) == ["reminder"]
 
 
 def test_words_become_what_the_schema_wants_and_no_more() -> None:
