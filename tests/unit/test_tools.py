@@ -3,10 +3,14 @@
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
+from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
+from sipagent.call.work import Lane
 from sipagent.config.json_schema import JsonSchema
 from sipagent.config.load import load_config
 from sipagent.config.render import render
@@ -15,8 +19,10 @@ from sipagent.egress.allow import work_out
 from sipagent.errors import ConfigError
 from sipagent.flows.free_talk import free_flow
 from sipagent.flows.simulate import Simulation
+from sipagent.logs import get_log
 from sipagent.supervision.channel import config_bytes, config_from
 from sipagent.tools.check import load_flows
+from sipagent.tools.toolbox import Toolbox
 from sipagent.tools.values import arguments_for, variables_of
 
 pytestmark = pytest.mark.unit
@@ -261,6 +267,28 @@ def test_schema_says_what_is_wrong_without_quoting_it() -> None:
     assert "5550100123" not in problem
     remote = JsonSchema({"properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}})
     assert "cannot be used" in remote.problem_of({"a": 1}), "nothing is ever fetched"
+
+
+def test_a_status_that_the_flow_does_not_know_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the flow's ``failed`` way, and nobody would know why."""
+    config = load_config(write(tmp_path, GOOD))
+    box = Toolbox(config, cast(Lane, None), get_log(), threads=1)
+    results: list[ToolAnswer] = [
+        ToolAnswer(status, {}, "") for status in ("ok", "taken", "failed", "closed", "late")
+    ]
+    rest = iter(results)
+    monkeypatch.setattr(box, "submit", lambda _, done: done(next(rest)))
+    call = ToolCall("book", {}, "t1", CallContext("c1", "", "100", "desk"))
+    told: list[ToolAnswer] = []
+    with capture_logs() as logged:
+        for _ in range(4):
+            box.of(config.personas["desk"], {"book": ("ok", "taken")}).submit(call, told.append)
+        box.of(config.personas["desk"]).submit(call, told.append)
+    assert told == results
+    assert [(one["event"], one["pii_detail"]) for one in logged] == [("tool.failed", "closed")]
+    assert logged[0]["reason"] == ("returned a status that the flow does not list under results: ok, taken")
 
 
 # --- free conversation ---
