@@ -23,7 +23,7 @@ from sipagent.call.tool_port import Memory
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
 from sipagent.config.schema import Config, PersonaConfig
-from sipagent.config.variables import fill, unfilled_of
+from sipagent.config.variables import PLACEHOLDER, prepared, unfilled_of
 from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
@@ -70,7 +70,7 @@ class Engines:
         """Read the prompts, say something to nobody: so that no caller waits for what comes first."""
         for persona in config.personas.values():
             if not unfilled_of(persona):
-                self.llm.warm(fill(persona, {}).prompt)
+                self.llm.warm(prepared(persona).prompt)
         for flow in self.flows.values():
             self.llm.warm_reader(primer_of(flow))
         for voice in self.speaking.values():
@@ -200,11 +200,17 @@ def load_voice(
 
 
 def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterator[str]:
-    """What the personas with this voice say by themselves."""
+    """What the personas with this voice say by themselves, the same in every call."""
+    for text in _own_texts(config, voice, flows):
+        if not PLACEHOLDER.search(text):
+            yield text
+
+
+def _own_texts(config: Config, voice: str, flows: dict[str, Flow]) -> Iterator[str]:
     for named in config.personas.values():
-        if named.voice != voice or unfilled_of(named):
+        if named.voice != voice:
             continue
-        persona = fill(named, {})
+        persona = prepared(named)
         yield from (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
         yield from persona.no_input.prompts
         if persona.knowledge:
