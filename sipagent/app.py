@@ -137,7 +137,7 @@ class Worker:
             tls=str(listen.tls.bind) if listen.tls else None,
             max_calls=self._agent.max_calls,
             llm=engines.llm.name,
-            stt=engines.stt.name,
+            stt=", ".join(sorted({ear.name for ear in engines.ears.values()})),
             voices=sorted(engines.speaking),
             rss_mib=rss_mib(),
             pid=os.getpid(),

@@ -28,17 +28,18 @@ def session_parts(
     :param memory: what is remembered of the caller.
     :raises CapacityError: the language model has no place left.
     """
+    stt, hearing = engines.ear_of(config, persona)
     variables = known_variables(persona, offer, memory)
     persona = as_said(persona, {**clock_words(now_in(persona.time_zone)), **variables})
     return SessionParts(
         persona=persona,
         rules=turn_rules(config, persona),
-        hearing=engines.hearing,
+        hearing=hearing,
         speaking=engines.speaking[persona.voice],
         conversation=engines.llm.open_conversation(
             persona.prompt, is_local=persona.llm.engine == "llama.cpp"
         ),
-        stream=engines.stt.open_stream(),
+        stream=stt.open_stream(),
         limits=sampling_limits(config, persona),
         tape=plan_for(config.recording, persona),
         claims=claim_rules(persona, persona.prompt, flow_for(engines.flows, persona)),

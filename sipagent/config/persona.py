@@ -11,7 +11,7 @@ from sipagent.config.clock import AUTO_ZONE, is_time_zone
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
 from sipagent.config.guard import GuardConfig
 from sipagent.config.keys import KeyConfig, KeypadConfig, key_problems
-from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig
+from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig, PersonaSttConfig
 from sipagent.config.tools import tool_list_problems
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
@@ -132,6 +132,8 @@ class PersonaConfig:
     """Said before a call is handed over."""
     not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"
     """Said when nobody took it."""
+    stt: PersonaSttConfig = field(default_factory=PersonaSttConfig)
+    """The ear of its callers, where it is not that of the section ``speech.stt``."""
     llm: PersonaLlmConfig = field(default_factory=PersonaLlmConfig)
     """What it does otherwise than the section ``llm`` says."""
     lost: LostConfig = field(default_factory=LostConfig)
