@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,12 +20,11 @@ from sipagent.call.trunks import TrunkState
 from sipagent.call_parts import session_parts
 from sipagent.campaigns.service import CampaignService
 from sipagent.config.schema import Config, PersonaConfig
-from sipagent.engines import Engines, flow_for, load_engines, load_voice, stock_phrases
-from sipagent.knowledge.load import knowledge_of
+from sipagent.engines import Engines, flow_for, load_engines, renewed
+from sipagent.errors import CapacityError
 from sipagent.ledger import CallerMemory, Ledger
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.supervision.policy import Vitals
-from sipagent.tools.check import load_flows
 from sipagent.units import monotonic_ms
 
 
@@ -42,7 +42,7 @@ class Switchboard:
         """Who calls those that callers are handed to; None: nobody does."""
         store = CallerMemory.of(book.folder, book.keys) if isinstance(book, Ledger) else None
         self._memory = Remembrance(store, config.personas)
-        self.desk = Desk(config, self._parts_for, log, book)
+        self.desk = Desk(config, self._not_loaded, log, book)
 
     def __repr__(self) -> str:
         return f"Switchboard({self._config.instance}, {self.desk!r})"
@@ -54,6 +54,7 @@ class Switchboard:
         :raises ModelError: a model cannot be loaded.
         """
         self.engines = load_engines(self._config, self._log, self._memory)
+        self.desk.use(self._config, partial(self._parts_for, self._config, self.engines))
         self.desk.open()
         on_answering()
         self.engines.llm.start()
@@ -62,28 +63,18 @@ class Switchboard:
     def use(self, config: Config) -> None:
         """Serve new calls by another configuration; those in progress keep theirs. After ``start``.
 
-        Of what was loaded at the start only voices and prompts are added to.
+        Everything is loaded and read first, and only then taken, whole.
 
-        :raises ModelError: a voice cannot be loaded; nothing has changed then.
+        :raises SipAgentError: something cannot be loaded; nothing has changed then.
         """
-        engines = self.engines
-        assert engines is not None
-        flows, knowledge = load_flows(config), knowledge_of(config)
-        for name in [name for name in engines.flows if name not in flows]:
-            del engines.flows[name]
-        engines.flows.update(flows)
-        engines.knowledge.update(knowledge)
-        for voice in sorted({persona.voice for persona in config.personas.values()}):
-            known = engines.speaking.get(voice)
-            if known is None:
-                engines.speaking[voice] = load_voice(config, voice, engines.lanes, engines.flows, self._log)
-            else:
-                known.phrases.preload(stock_phrases(config, voice, engines.flows))
-                keep_greetings(known.phrases, config, voice, lambda persona: flow_for(flows, persona))
-        self._config = config
-        self._memory.use(config.personas)
-        self.desk.use(config)
+        assert self.engines is not None
+        engines = renewed(self.engines, config, self._log, self._memory)
         engines.warm(config)
+        for voice, speaking in engines.speaking.items():
+            keep_greetings(speaking.phrases, config, voice, lambda persona: flow_for(engines.flows, persona))
+        self._config, self.engines = config, engines
+        self._memory.use(config.personas)
+        self.desk.use(config, partial(self._parts_for, config, engines))
 
     def hang_up_all(self) -> None:
         """Take no more calls, say goodbye to those in progress."""
@@ -95,11 +86,15 @@ class Switchboard:
             self.engines.close()
             self.engines = None
 
-    def _parts_for(self, persona: PersonaConfig, offer: Offer) -> SessionParts:
-        assert self.engines is not None  # the desk is closed until they are loaded
+    def _parts_for(
+        self, config: Config, engines: Engines, persona: PersonaConfig, offer: Offer
+    ) -> SessionParts:
         memory = self._memory.begin(persona, offer, self._log)
-        parts = session_parts(self._config, self.engines, persona, offer, memory)
+        parts = session_parts(config, engines, persona, offer, memory)
         return replace(parts, second_legs=self.second_legs)
+
+    def _not_loaded(self, _persona: PersonaConfig, _offer: Offer) -> SessionParts:
+        raise CapacityError("not ready yet")  # the desk is closed until there is more
 
 
 class Worker:
@@ -142,7 +137,7 @@ class Worker:
             tls=str(listen.tls.bind) if listen.tls else None,
             max_calls=self._agent.max_calls,
             llm=engines.llm.name,
-            stt=engines.stt.name,
+            stt=", ".join(sorted({ear.name for ear in engines.ears.values()})),
             voices=sorted(engines.speaking),
             rss_mib=rss_mib(),
             pid=os.getpid(),

@@ -7,14 +7,15 @@ from sipagent.call.answers import KnowledgeParts
 from sipagent.call.claim_rules import claim_rules
 from sipagent.call.endpointing import CommitDelays, words_of
 from sipagent.call.flow_talk import FlowParts
-from sipagent.call.identity import filled
 from sipagent.call.keys import KeyRules
 from sipagent.call.memory import CallMemory
 from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Offer
 from sipagent.call.tape import plan_for
 from sipagent.call.turn_rules import TurnRules
+from sipagent.config.clock import clock_words, now_in
 from sipagent.config.schema import Config, PersonaConfig
+from sipagent.config.variables import as_said
 from sipagent.engines import Engines, flow_for
 from sipagent.flows.primer import primer_of
 
@@ -27,18 +28,21 @@ def session_parts(
     :param memory: what is remembered of the caller.
     :raises CapacityError: the language model has no place left.
     """
-    variables = {**persona.variables, **offer.identity.variables(), **(memory.variables if memory else {})}
-    prompt = filled(persona.prompt, variables)
+    stt, hearing = engines.ear_of(config, persona)
+    variables = known_variables(persona, offer, memory)
+    persona = as_said(persona, {**clock_words(now_in(persona.time_zone)), **variables})
     return SessionParts(
         persona=persona,
         rules=turn_rules(config, persona),
-        hearing=engines.hearing,
+        hearing=hearing,
         speaking=engines.speaking[persona.voice],
-        conversation=engines.llm.open_conversation(prompt, is_local=persona.llm.engine == "llama.cpp"),
-        stream=engines.stt.open_stream(),
+        conversation=engines.llm.open_conversation(
+            persona.prompt, is_local=persona.llm.engine == "llama.cpp"
+        ),
+        stream=stt.open_stream(),
         limits=sampling_limits(config, persona),
         tape=plan_for(config.recording, persona),
-        claims=claim_rules(persona, prompt, flow_for(engines.flows, persona)),
+        claims=claim_rules(persona, persona.prompt, flow_for(engines.flows, persona)),
         keys=KeyRules(frozenset(persona.keys), persona.keypad.inter_digit_ms, config.speech.barge_in.dtmf),
         hold_s=config.limits.hold_s,
         flow=_flow_parts(engines, persona, variables),
@@ -46,6 +50,12 @@ def session_parts(
         memory=memory,
         retry_after_s=config.limits.retry_after_s,
     )
+
+
+def known_variables(persona: PersonaConfig, offer: Offer, memory: CallMemory | None) -> dict[str, str]:
+    """What is known when a call begins; what the call does not bring, the persona's ``variables`` say."""
+    known = {**offer.identity.variables(), **(memory.variables if memory else {})}
+    return {**persona.variables, **{name: text for name, text in known.items() if text}}
 
 
 def _knowledge_parts(engines: Engines, persona: PersonaConfig) -> KnowledgeParts | None:
@@ -59,8 +69,8 @@ def _flow_parts(engines: Engines, persona: PersonaConfig, variables: Mapping[str
         return None
     is_free = persona.name not in engines.flows  # rules alone decide there
     reader = None if is_free else engines.llm.open_reader(primer_of(flow))
-    lane, tools = engines.speaking[persona.voice].reply_lane, engines.tools.of(persona)
-    return FlowParts(flow, reader, lane, tools, variables)
+    tools = engines.tools.of(persona, {name: tool.results for name, tool in flow.tools.items()})
+    return FlowParts(flow, reader, engines.speaking[persona.voice].reply_lane, tools, variables)
 
 
 def sampling_limits(config: Config, persona: PersonaConfig) -> SamplingLimits:

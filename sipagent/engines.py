@@ -4,7 +4,8 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,13 +18,14 @@ from sipagent.brain.llm import load_llm
 from sipagent.brain.spoken import speakable
 from sipagent.brain.types import LanguageModel
 from sipagent.call.ear import HearingEngines
-from sipagent.call.recorded import keep_greetings
+from sipagent.call.recorded import keep_greetings, recorded_greetings
 from sipagent.call.tape import plan_for
 from sipagent.call.tool_port import Memory
 from sipagent.call.utterance import SpeakingEngines
 from sipagent.call.work import Lane
+from sipagent.config.persona_engines import SttChoice, stt_choice
 from sipagent.config.schema import Config, PersonaConfig
-from sipagent.config.variables import fill, unfilled_of
+from sipagent.config.variables import PLACEHOLDER, prepared, unfilled_of
 from sipagent.flows.free_talk import free_flow
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.primer import primer_of
@@ -34,7 +36,7 @@ from sipagent.modelstore.store import ModelStore
 from sipagent.speech.phrases import PhraseCache
 from sipagent.speech.shaping import WARM_UP_TEXT
 from sipagent.speech.smart_turn import SmartTurn
-from sipagent.speech.stt import load_stt
+from sipagent.speech.stt import AUTO, choose_model, load_stt
 from sipagent.speech.tts import load_tts
 from sipagent.speech.types import SttEngine, never_cancelled
 from sipagent.speech.vad import VadModel
@@ -53,10 +55,12 @@ T = TypeVar("T")
 class Engines:
     """The loaded models and the lanes that lead to them."""
 
-    stt: SttEngine
+    ears: dict[SttChoice, SttEngine]
+    """What callers are understood with; personas may share one."""
     llm: LateModel
     """Not loaded yet when calls begin."""
     hearing: HearingEngines
+    """Of the first ear."""
     speaking: dict[str, SpeakingEngines]
     """By voice."""
     lanes: dict[str, Lane]
@@ -70,7 +74,7 @@ class Engines:
         """Read the prompts, say something to nobody: so that no caller waits for what comes first."""
         for persona in config.personas.values():
             if not unfilled_of(persona):
-                self.llm.warm(fill(persona, {}).prompt)
+                self.llm.warm(prepared(persona).prompt)
         for flow in self.flows.values():
             self.llm.warm_reader(primer_of(flow))
         for voice in self.speaking.values():
@@ -82,7 +86,13 @@ class Engines:
         for lane in self.lanes.values():
             lane.close()
         self.llm.close()
-        self.stt.close()
+        for ear in {id(ear): ear for ear in self.ears.values()}.values():
+            ear.close()
+
+    def ear_of(self, config: Config, persona: PersonaConfig) -> tuple[SttEngine, HearingEngines]:
+        """A persona's speech-to-text engine, and what else its calls hear with."""
+        stt = self.ears[_choice(config, persona)]
+        return stt, replace(self.hearing, is_streaming=stt.is_streaming)
 
 
 def max_calls_of(config: Config) -> int:
@@ -124,16 +134,16 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memo
     }
     voices = sorted({persona.voice for persona in config.personas.values()})
     with ThreadPoolExecutor(4, thread_name_prefix="load") as pool:
-        stt = pool.submit(timed, log, "stt", lambda: _load_stt(config, store))
+        stt = pool.submit(load_ears, config, store, log, {})
         vad = pool.submit(timed, log, "vad", lambda: VadModel(store.path("silero-vad") / "silero_vad.onnx"))
         end_model = pool.submit(timed, log, "end_model", lambda: _load_end_model(config, store))
         speaking = {voice: pool.submit(load_voice, config, voice, lanes, flows, log) for voice in voices}
-        hearing = HearingEngines(
-            vad.result(), end_model.result(), lanes["stt"], lanes["eot"], stt.result().is_streaming
-        )
+        ears = stt.result()
+        is_streaming = next(iter(ears.values())).is_streaming
+        hearing = HearingEngines(vad.result(), end_model.result(), lanes["stt"], lanes["eot"], is_streaming)
         llm = LateModel(lambda: timed(log, "llm", lambda: _load_llm(config, store, max_calls)))
         engines = Engines(
-            stt.result(),
+            ears,
             llm,
             hearing,
             {voice: future.result() for voice, future in speaking.items()},
@@ -145,6 +155,26 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memo
     for lane in engines.lanes.values():
         lane.start()
     return engines
+
+
+def renewed(engines: Engines, config: Config, log: structlog.stdlib.BoundLogger, memory: Memory) -> Engines:
+    """What another configuration needs: flows, knowledge, tools, and ears and voices that are new.
+
+    ``engines`` stay as they are, and go on serving calls; the models and lanes are theirs.
+
+    :raises SipAgentError: something cannot be had.
+    """
+    flows, knowledge = load_flows(config), knowledge_of(config)
+    recorded_greetings(config)
+    ears = load_ears(config, ModelStore(config.models_dir), log, engines.ears)
+    speaking = dict(engines.speaking)
+    for voice in sorted({persona.voice for persona in config.personas.values()}):
+        if voice in speaking:
+            speaking[voice].phrases.preload(stock_phrases(config, voice, flows))
+        else:
+            speaking[voice] = load_voice(config, voice, engines.lanes, flows, log)
+    tools = Toolbox(config, engines.lanes["tool"], log, threads=max_calls_of(config), memory=memory)
+    return replace(engines, ears=ears, speaking=speaking, tools=tools, flows=flows, knowledge=knowledge)
 
 
 def timed(log: structlog.stdlib.BoundLogger, name: str, load: Callable[[], T]) -> T:
@@ -181,11 +211,17 @@ def load_voice(
 
 
 def stock_phrases(config: Config, voice: str, flows: dict[str, Flow]) -> Iterator[str]:
-    """What the personas with this voice say by themselves."""
+    """What the personas with this voice say by themselves, the same in every call."""
+    for text in _own_texts(config, voice, flows):
+        if not PLACEHOLDER.search(text):
+            yield text
+
+
+def _own_texts(config: Config, voice: str, flows: dict[str, Flow]) -> Iterator[str]:
     for named in config.personas.values():
-        if named.voice != voice or unfilled_of(named):
+        if named.voice != voice:
             continue
-        persona = fill(named, {})
+        persona = prepared(named)
         yield from (persona.greeting, persona.goodbye, persona.apology, persona.one_moment)
         yield from persona.no_input.prompts
         if persona.knowledge:
@@ -215,10 +251,32 @@ def _load_llm(config: Config, store: ModelStore, max_calls: int) -> LanguageMode
     return FailoverModel(remote, local, probe_s=llm.openai.probe_s)
 
 
-def _load_stt(config: Config, store: ModelStore) -> SttEngine:
-    stt = config.speech.stt
-    language = next(iter(config.personas.values())).language.partition("-")[0]
-    return load_stt(stt.engine, stt.model, store, language=language)
+def _choice(config: Config, persona: PersonaConfig) -> SttChoice:
+    return stt_choice(persona.stt, config.speech.stt, persona.language)
+
+
+def load_ears(
+    config: Config,
+    store: ModelStore,
+    log: structlog.stdlib.BoundLogger,
+    known: Mapping[SttChoice, SttEngine],
+) -> dict[SttChoice, SttEngine]:
+    """``known``, and what the personas want besides; each model once.
+
+    :raises ModelError: one is missing or damaged.
+    """
+    ears = dict(known)
+    models = {_model_of(choice, store): ear for choice, ear in known.items()}
+    for choice in dict.fromkeys(_choice(config, persona) for persona in config.personas.values()):
+        model = _model_of(choice, store)
+        if model not in models:
+            models[model] = timed(log, "stt", partial(load_stt, AUTO, model, store))
+        ears[choice] = models[model]
+    return ears
+
+
+def _model_of(choice: SttChoice, store: ModelStore) -> str:
+    return choose_model(choice.engine, choice.model, store, language=choice.language)
 
 
 def _load_end_model(config: Config, store: ModelStore) -> SmartTurn | None:

@@ -16,7 +16,7 @@ from sipagent import logs
 from sipagent.app import Worker
 from sipagent.audit import Bookkeeper
 from sipagent.config.schema import Config
-from sipagent.egress.guard import install_audit_hook
+from sipagent.egress.guard import EgressGuard, install_audit_hook
 from sipagent.errors import ConfigError, SipAgentError
 from sipagent.supervision.channel import Channel, config_from
 from sipagent.supervision.heart import Confidant, Heart
@@ -52,9 +52,9 @@ def run(name: str, fds: list[int]) -> int:
         observers=[EventSender.from_fd(fds[3], name), Confidant(channel)],
     )
     log = logs.get_log().bind(instance=config.instance, worker=name)
-    install_audit_hook(config, log)
+    guard = install_audit_hook(config, log)
     try:
-        return WorkerProcess(name, config, channel, log).serve()
+        return WorkerProcess(name, config, channel, log, guard).serve()
     except ConfigError as error:
         channel.send({"state": "unusable", "problems": error.problems})
         return os.EX_CONFIG
@@ -79,8 +79,15 @@ class WorkerProcess:
     """Main thread: starts the worker, does what the supervisor says, ends the worker."""
 
     def __init__(
-        self, name: str, config: Config, channel: Channel, log: structlog.stdlib.BoundLogger
+        self,
+        name: str,
+        config: Config,
+        channel: Channel,
+        log: structlog.stdlib.BoundLogger,
+        guard: EgressGuard | None = None,
     ) -> None:
+        """:param guard: what this process may send to; None: anywhere."""
+        self._guard = guard
         self._config = config
         self._channel = channel
         self._log = log
@@ -130,14 +137,23 @@ class WorkerProcess:
                 self._use(worker, fds[0], int(message["generation"]))
 
     def _use(self, worker: Worker, fd: int, generation: int) -> None:
-        config = config_from(content_of(fd))
-        os.close(fd)
         try:
+            config = config_from(content_of(fd))
             worker.use(config)
         except SipAgentError as error:
             self._log.error("config.not_taken", generation=generation, reason=str(error))
+            problems = error.problems if isinstance(error, ConfigError) else [str(error)]
+            self._tell("refused", generation=generation, problems=problems)
             return
+        except Exception as error:  # a fault of ours must not end the calls
+            self._log.exception("config.not_taken", generation=generation)
+            self._tell("refused", generation=generation, problems=[f"could not be taken: {error!r}"])
+            return
+        finally:
+            os.close(fd)
         self._config = config
+        if self._guard is not None:
+            self._guard.follow(config)
         self._log.info("config.taken", generation=generation)
         self._tell("took", generation=generation)
 

@@ -29,9 +29,10 @@ from sipagent.brain.guarded import ClaimRules, guarded, known_in
 from sipagent.brain.llm import load_llm
 from sipagent.brain.types import LanguageModel, Message, Reader, Role, SamplingLimits
 from sipagent.call.claim_rules import claim_rules
+from sipagent.config.clock import clock_words, now_in
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, PersonaConfig
-from sipagent.config.variables import fill
+from sipagent.config.variables import as_said, fill
 from sipagent.errors import ConfigError
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import expected_of
@@ -145,7 +146,7 @@ def run(args: argparse.Namespace, agent: AgentOptions, impairments: Impairments,
 
 def _replies(cases: Any, config: Config, llm: LanguageModel) -> Iterator[Reply]:
     persona = next(one for one in config.personas.values())
-    persona = fill(persona, {})
+    persona = as_said(fill(persona, {}), clock_words(now_in(persona.time_zone)))
     rules = claim_rules(persona, persona.prompt, None)
     limits = SamplingLimits(max_tokens=config.llm.max_reply_tokens, temperature=config.llm.temperature)
     assert rules is not None

@@ -39,8 +39,8 @@ class Desk:
         book: Book | None = None,
     ) -> None:
         """:param book: the audit ledger; None where it is off."""
-        self._config = config
-        self._parts_for = parts_for
+        self._serving = (config, parts_for)
+        """Together, so that no call is served by half of a new configuration."""
         self._log = log
         self._book = book
         self._audit = ServerAudit(book, log)
@@ -61,9 +61,9 @@ class Desk:
         """Begin to take calls."""
         self._is_open = True
 
-    def use(self, config: Config) -> None:
-        """Decide about new calls by another configuration."""
-        self._config = config
+    def use(self, config: Config, parts_for: PartsFor) -> None:
+        """Decide about new calls by another configuration. Any thread."""
+        self._serving = (config, parts_for)
 
     def ages_ms(self, now_ms: int) -> dict[str, int]:
         """Call in progress → milliseconds since its thread last went round. Any thread."""
@@ -95,7 +95,8 @@ class Desk:
             raise CapacityError("shutting down, or not ready yet")
         if self._book is not None and not self._book.state.is_writable:
             raise CapacityError(f"ledger: {self._book.state.problem}")
-        parts = for_order(self._parts_for(persona, offer), order)
+        _, parts_for = self._serving
+        parts = for_order(parts_for(persona, offer), order)
         return self._begin(uuid.uuid4().hex[:12], offer, line, parts)
 
     def turned_away(self, offer: Offer, rejection: Rejection) -> None:
@@ -115,16 +116,17 @@ class Desk:
         self._audit.unbanned(address)
 
     def _take(self, call_id: str, offer: Offer, line: Line) -> Session | Rejection:
-        persona = persona_for(self._config, offer.dialled)
+        config, parts_for = self._serving
+        persona = persona_for(config, offer.dialled)
         if persona is None:
             self._log.info("number.unknown", pii_to=offer.dialled)
             return Rejection(_NOT_FOUND, "no entry of numbers matches the dialled number")
         if closed := self.why_closed():
             return self._busy(closed)
-        if self._is_too_fast():
+        if self._is_too_fast(config.limits.calls_per_second):
             return self._busy("limits.calls_per_second")
         try:
-            parts = self._parts_for(fill(persona, {}), offer)
+            parts = parts_for(fill(persona, {}), offer)
         except CapacityError as error:
             return self._busy(str(error))
         return self._begin(call_id, offer, line, parts)
@@ -185,14 +187,14 @@ class Desk:
             self._sessions.discard(session)
 
     def _busy(self, rule: str) -> Rejection:
-        return Rejection(_UNAVAILABLE, rule, self._config.limits.retry_after_s)
+        return Rejection(_UNAVAILABLE, rule, self._serving[0].limits.retry_after_s)
 
-    def _is_too_fast(self) -> bool:
+    def _is_too_fast(self, most_in_a_second: int) -> bool:
         """True where this second has had its calls; else count this one."""
         now_ms = monotonic_ms()
         while self._recent_ms and now_ms - self._recent_ms[0] >= 1000:
             self._recent_ms.popleft()
-        if len(self._recent_ms) >= self._config.limits.calls_per_second:
+        if len(self._recent_ms) >= most_in_a_second:
             return True
         self._recent_ms.append(now_ms)
         return False

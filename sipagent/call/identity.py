@@ -4,17 +4,13 @@ A caller chooses most of it: names and X- headers are text of a stranger that a 
 is cut to a few characters of the harmless kind before it stands in a prompt.
 """
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sipagent.config.variables import OF_THE_CALL
-
 LONGEST_VALUE = 40
 CALLER_NAME, LAST_CALL, LAST_OUTCOME, NOTED = "caller_name", "last_call", "last_outcome", "noted_"
 """Variables that what is remembered of the caller fills; the last one begins the names of other notes."""
-_PLACE = re.compile(r"\{(" + OF_THE_CALL.pattern + r")\}")
 _HARMLESS_SIGNS = frozenset("+-.,'@_#*/&")
 
 
@@ -61,8 +57,3 @@ def harmless(text: str, longest: int = LONGEST_VALUE) -> str:
         for char in unicodedata.normalize("NFKC", text[: 4 * longest])
     ]
     return " ".join("".join(kept).split())[:longest].strip()
-
-
-def filled(prompt: str, values: Mapping[str, str]) -> str:
-    """``prompt`` with the call's variables; one that it does not have is empty, other braces stay."""
-    return _PLACE.sub(lambda match: values.get(match.group(1), ""), prompt)

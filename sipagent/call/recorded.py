@@ -6,7 +6,7 @@ import numpy as np
 
 from sipagent.codecs.tones import silence
 from sipagent.config.schema import Config, PersonaConfig
-from sipagent.config.variables import unfilled_of
+from sipagent.config.variables import PLACEHOLDER, prepared
 from sipagent.errors import AudioFormatError, ConfigError
 from sipagent.flows.machine import fixed_texts
 from sipagent.flows.schema import Flow
@@ -32,7 +32,7 @@ def recorded_greetings(config: Config) -> dict[str, Pcm16]:
             found[name] = read_wav(persona.greeting_wav)
         except AudioFormatError as error:
             problems.append(f"{config.source.at(f'personas.{name}.greeting_wav')}: {error}")
-        if "greeting" in unfilled_of(persona).values():
+        if PLACEHOLDER.search(prepared(persona).greeting):
             key = f"personas.{name}.greeting"
             problems.append(f"{config.source.at(key)}: cannot have variables where greeting_wav is played")
     if problems:
@@ -48,7 +48,7 @@ def keep_greetings(
     :raises ConfigError: a recording cannot be used.
     """
     for name, pcm in recorded_greetings(config).items():
-        persona = config.personas[name]
+        persona = prepared(config.personas[name])
         if persona.voice != voice:
             continue
         phrases.keep(persona.greeting, pcm)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from sipagent.brain.llm import AUTO, PREFERRED
+from sipagent.config.persona_engines import SttChoice, stt_choice
 from sipagent.config.schema import Config
 from sipagent.errors import ModelError
-from sipagent.speech.stt import choose_model, engine_of
+from sipagent.speech.stt import choose_model, engine_of, understands
 
 HIBARI = "hibari"
 VAD = "silero-vad"
@@ -74,7 +75,7 @@ def model_findings(config: Config, store: Models) -> Iterator[Finding]:
 def models_in_force(config: Config, store: Models) -> list[str]:
     """Names of the installed models that would be loaded, each once."""
     wanted = [VAD, *([END_OF_TURN] if config.speech.turn.smart_turn else [])]
-    wanted.append(stt_model(config, store))
+    wanted += stt_models(config, store)
     llm = config.llm.model
     if has_local_llm(config):
         wanted += [llm] if llm != AUTO else [name for name in PREFERRED if store.is_installed(name)][:1]
@@ -82,17 +83,21 @@ def models_in_force(config: Config, store: Models) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if store.is_installed(name)]
 
 
-def stt_model(config: Config, store: Models) -> str:
-    """The model that will be the ear, by the rule of the engines themselves.
+def stt_models(config: Config, store: Models) -> list[str]:
+    """The models that will be the personas' ears, each once, by the rule of the engines themselves.
 
     :raises ModelError: engine, model and the personas' languages do not go together.
     """
-    wanted = config.speech.stt
-    languages = sorted({persona.language.partition("-")[0] for persona in config.personas.values()})
-    chosen = [choose_model(wanted.engine, wanted.model, store, language=one) for one in languages]
-    if len(set(chosen)) > 1:
-        raise ModelError(f"the personas speak {' and '.join(languages)}; a process understands one")
-    return chosen[0]
+    return list(dict.fromkeys(_stt_model(choice, store) for choice in _choices(config).values()))
+
+
+def _choices(config: Config) -> dict[str, SttChoice]:
+    usual = config.speech.stt
+    return {name: stt_choice(one.stt, usual, one.language) for name, one in config.personas.items()}
+
+
+def _stt_model(choice: SttChoice, store: Models) -> str:
+    return choose_model(choice.engine, choice.model, store, language=choice.language)
 
 
 def has_local_llm(config: Config) -> bool:
@@ -103,7 +108,8 @@ def has_local_llm(config: Config) -> bool:
 def libraries_of(config: Config, store: Models) -> list[str]:
     """The native libraries that this configuration imports, each once."""
     names = [*SIP_LIBRARIES, "onnxruntime", *(["llama_cpp"] if has_local_llm(config) else [])]
-    names += STT_LIBRARIES[engine_of(stt_model(config, store))]
+    for model in stt_models(config, store):
+        names += STT_LIBRARIES[engine_of(model)]
     for persona in config.personas.values():
         names.append("hibari" if _is_hibari(config, persona.voice, store) else "piper")
     return list(dict.fromkeys(names))
@@ -115,11 +121,27 @@ def _is_hibari(config: Config, voice: str, store: Models) -> bool:
 
 
 def _stt(config: Config, store: Models) -> Iterator[Finding]:
-    key = "speech.stt.model"
-    try:
-        yield from _named(stt_model(config, store), "stt", key, store)
-    except ModelError as error:
-        yield Finding(key, str(error).removeprefix("speech.stt: "))
+    """Of every persona's ear; what comes of the section ``speech.stt`` alone is told once, there."""
+    choices = _choices(config)
+    told: set[Finding] = set()
+    for name, choice in choices.items():
+        own = config.personas[name].stt
+        of_section = own.model is None and own.engine is None
+        language_key = f"personas.{name}.language"
+        key = "speech.stt.model" if of_section else f"personas.{name}.stt.model"
+        if choice.model == AUTO and of_section and len(set(choices.values())) > 1:
+            key = language_key
+        try:
+            model = _stt_model(choice, store)
+            found = list(_named(model, "stt", key, store))
+            if not found and not understands(model, choice.language):
+                text = f"{model} does not understand {choice.language!r}; name a model that does as stt.model"
+                found = [Finding(language_key if of_section else key, text)]
+        except ModelError as error:
+            no_model = choice.model == AUTO
+            found = [Finding(language_key if no_model else key, str(error).removeprefix("speech.stt: "))]
+        yield from (one for one in found if one not in told)
+        told.update(found)
 
 
 def _voice(engine: str, voice: str, key: str, store: Models) -> Iterator[Finding]:

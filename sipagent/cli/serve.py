@@ -16,11 +16,13 @@ from sipagent.audit import Bookkeeper
 from sipagent.cli.check import environment_problems
 from sipagent.cli.check_models import libraries_of
 from sipagent.config.load import load_config
+from sipagent.config.rules import problems_across
 from sipagent.config.schema import Config, ConsoleConfig, HostPort, PortRange, for_worker
 from sipagent.config.secret import take_from_environment
 from sipagent.egress.guard import install_audit_hook
 from sipagent.errors import ConfigError
 from sipagent.modelstore.store import ModelStore
+from sipagent.supervision.changes import Changes, RestartNeeded, compare
 from sipagent.supervision.crashes import CrashReports
 from sipagent.supervision.notify import Notifier
 from sipagent.supervision.places import control_path, state_dir
@@ -80,7 +82,7 @@ def supervise(args: argparse.Namespace, config: Config, *, entry: str = ENTRY) -
         config,
         log,
         imports=[*WORKER_MODULES, *libraries_of(config, ModelStore(config.models_dir))],
-        read_config=lambda: checked_again(args),
+        read_config=lambda running: checked_again(args, running),
         crashes=CrashReports(state_dir(settings, args.config) / "crashes", settings.crash_reports),
         control=control_path(settings, args.config),
         ledger=keeper.ledger if keeper else None,
@@ -100,16 +102,25 @@ def supervise(args: argparse.Namespace, config: Config, *, entry: str = ENTRY) -
         log.info("server.stopped")
 
 
-def checked_again(args: argparse.Namespace) -> Config:
-    """The file as it is now, for a server that runs: its ports are ours already.
+def checked_again(args: argparse.Namespace, running: Config) -> Changes:
+    """What the file as it is now changes in a server that runs, whose ports are ours already.
 
     :raises ConfigError: with every problem of the file and of the machine.
+    :raises RestartNeeded: the file is right, but what it changes at once does not go with what has to wait
+        for the next start.
     """
     config = configured(args)
     problems = environment_problems(config, checks_ports=False)
     if problems:
         raise ConfigError(problems)
-    return config
+    changes = compare(running, config)
+    if changes.waiting:
+        mixed = changes.config
+        problems = [*problems_across(mixed), *environment_problems(mixed, checks_ports=False)]
+        if problems:
+            waiting = ", ".join(changes.waiting)
+            raise RestartNeeded([*problems, f"this goes with {waiting}, which needs a restart of the server"])
+    return changes
 
 
 def _configure_log(config: Config, events: EventPipe, name: str) -> structlog.stdlib.BoundLogger:

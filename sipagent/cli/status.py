@@ -12,8 +12,8 @@ from sipagent.errors import ConfigError
 from sipagent.supervision.control import Answer, ask_server
 from sipagent.supervision.places import find_control
 
-_ANSWER_LIMIT_S = 60.0
-"""A reload looks at the whole machine first."""
+_ANSWER_LIMIT_S = 90.0
+"""A reload looks at the whole machine first, and then every worker takes the file."""
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

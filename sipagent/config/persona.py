@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sipagent.config.clock import AUTO_ZONE, is_time_zone
 from sipagent.config.fields import Problem, from_file, from_key, not_sayable, out_of_range
 from sipagent.config.guard import GuardConfig
 from sipagent.config.keys import KeyConfig, KeypadConfig, key_problems
-from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig
+from sipagent.config.persona_engines import LostConfig, PersonaLlmConfig, PersonaSttConfig
 from sipagent.config.tools import tool_list_problems
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
@@ -79,6 +80,8 @@ class PersonaConfig:
     """Its key under ``personas``."""
     language: str = "en-US"
     """Language that is spoken, as ``en-US`` or ``ko``."""
+    time_zone: str = AUTO_ZONE
+    """Where ``{today}`` and ``{now}`` are meant, as ``America/New_York``; ``auto``: where the machine is."""
     greeting: str
     """First sentence of every call."""
     greeting_wav: Path | None = None
@@ -129,6 +132,8 @@ class PersonaConfig:
     """Said before a call is handed over."""
     not_connected: str = "I'm sorry, I can't reach anybody there right now. How else can I help?"
     """Said when nobody took it."""
+    stt: PersonaSttConfig = field(default_factory=PersonaSttConfig)
+    """The ear of its callers, where it is not that of the section ``speech.stt``."""
     llm: PersonaLlmConfig = field(default_factory=PersonaLlmConfig)
     """What it does otherwise than the section ``llm`` says."""
     lost: LostConfig = field(default_factory=LostConfig)
@@ -148,6 +153,8 @@ class PersonaConfig:
         """Yield (field, problem)."""
         if not LANGUAGE.fullmatch(self.language):
             yield "language", f"expected a language such as en-US or ko, got {self.language!r}"
+        if not is_time_zone(self.time_zone):
+            yield "time_zone", f"no time zone {self.time_zone!r}; expected one such as America/New_York"
         yield from not_sayable(self, "greeting", "goodbye", "apology", "one_moment")
         yield from not_sayable(self, "connecting", "not_connected", "unknown")
         yield from key_problems(self.keys, self.transfer)

@@ -1,10 +1,42 @@
-"""Sections ``llm`` and ``lost`` of a persona: its own way with the language model, and with failure."""
+"""Sections ``stt``, ``llm`` and ``lost`` of a persona: its ear, its way with the model and with failure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from sipagent.config.fields import Problem, not_sayable, out_of_range
+from sipagent.config.speech import SttConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaSttConfig:
+    """Section ``stt`` of a persona: the ear of its callers, instead of that of ``speech.stt``."""
+
+    engine: Literal["auto", "vosk", "whisper"] | None = None
+    """As in ``speech.stt``."""
+    model: str | None = None
+    """As in ``speech.stt``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SttChoice:
+    """What decides which speech-to-text model a persona hears with."""
+
+    engine: str
+    model: str
+    language: str
+    """Without the country, as ``en``."""
+
+
+def stt_choice(own: PersonaSttConfig, usual: SttConfig, language: str) -> SttChoice:
+    """Of a persona.
+
+    :param own: its section. :param usual: section ``speech.stt``. :param language: as ``en-US``.
+    """
+    language = language.partition("-")[0]
+    if own.engine is None and own.model is None:
+        return SttChoice(usual.engine, usual.model, language)
+    return SttChoice(own.engine or "auto", own.model or "auto", language)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

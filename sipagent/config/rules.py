@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from sipagent.config.fields import Problem
 from sipagent.config.keys import number_of
 from sipagent.config.network import LEAST_RTP_PORTS
-from sipagent.config.persona import NumberConfig, PersonaConfig
+from sipagent.config.persona import NumberConfig
 from sipagent.config.schema import Config, for_worker
 from sipagent.config.tools import BUILT_IN, TRANSFER
-from sipagent.config.variables import unfilled_of
+from sipagent.config.variables import is_late, unfilled_of
 
 MOST_TRUNKS = 7
 """The library holds eight accounts; one is that of calls which belong to no trunk."""
@@ -25,6 +25,11 @@ def broken_rules(config: Config, is_readable: Callable[[str], bool]) -> Iterator
     for sections, rule in RULES:
         if all(is_readable(section) for section in sections):
             yield from rule(config)
+
+
+def problems_across(config: Config) -> list[str]:
+    """The same of a whole configuration, one line each, with file and line."""
+    return [f"{config.source.at(key)}: {text}" for key, text in broken_rules(config, lambda _: True)]
 
 
 def _names(config: Config) -> Iterator[Problem]:
@@ -67,8 +72,6 @@ def _numbers(config: Config) -> Iterator[Problem]:
         if number.persona not in config.personas and not config.source.has(f"personas.{number.persona}"):
             known = ", ".join(config.personas) or "none"
             yield f"{key}.persona", f"no persona {number.persona!r}; there are: {known}"
-        elif number.persona in config.personas:
-            yield from _unfilled(f"{key}.persona", config.personas[number.persona])
         if cover := next((one for one in above if one.covers(number)), None):
             yield (
                 f"{key}.match",
@@ -91,13 +94,22 @@ def _transfers(config: Config) -> Iterator[Problem]:
                 )
 
 
-def _unfilled(key: str, persona: PersonaConfig) -> Iterator[Problem]:
-    for name, where in unfilled_of(persona).items():
-        yield (
-            key,
-            f"{persona.name}'s {where} wants {{{name}}}, which a call that comes in does not bring; "
-            f"give it a value under personas.{persona.name}.variables",
-        )
+def _texts(config: Config) -> Iterator[Problem]:
+    """What a call that comes in cannot fill in. A number says first whose calls come in."""
+    first: dict[str, int] = {}
+    for index, number in enumerate(config.numbers):
+        if number.persona in config.personas:
+            first.setdefault(number.persona, index)
+    for name, index in first.items():
+        for variable, where in unfilled_of(config.personas[name]).items():
+            brings = "may not bring" if is_late(variable) else "does not bring"
+            remedy = "say under" if is_late(variable) else "give it a value under"
+            instead = " what holds then" if is_late(variable) else ""
+            yield (
+                f"numbers[{index}].persona",
+                f"{name}'s {where} wants {{{variable}}}, which a call that comes in {brings}; "
+                f"{remedy} personas.{name}.variables{instead}",
+            )
 
 
 def _ports(config: Config) -> Iterator[Problem]:
@@ -192,6 +204,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[Problem]]], ...]
     (("trunks",), _names),
     (("trunks",), _accounts),
     (("numbers", "personas"), _numbers),
+    (("numbers", "personas"), _texts),
     (("personas", "limits"), _transfers),
     (("listen", "rtp", "workers"), _ports),
     (("listen", "rtp", "workers"), _workers),

@@ -14,7 +14,7 @@ class SttConfig:
     engine: Literal["auto", "vosk", "whisper"] = "auto"
     """``auto``: Vosk where its model for the language is installed, else Whisper."""
     model: str = "auto"
-    """Model of kind stt in the catalogue; ``auto``: the installed one for the personas' language."""
+    """Model of kind stt in the catalogue; ``auto``: the installed one for each persona's language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,9 +58,11 @@ class Walker:
 
     def note_checked(self, found_problems: Iterable[Problem], prefix: str = "") -> None:
         """Note what rules found, except about values that were unreadable in the first place."""
+        known = tuple(self.problems)
         for name, text in found_problems:
             key = _join(prefix, name)
-            if not any(k == key or k.startswith((f"{key}.", f"{key}[")) for k in self.problems):
+            is_blamed = any(k == key or k.startswith((f"{key}.", f"{key}[")) for k in known)
+            if not is_blamed and text not in self.problems.get(key, ()):
                 self.note(key, text)
 
     def is_readable(self, section: str) -> bool:

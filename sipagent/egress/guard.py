@@ -7,7 +7,6 @@ is the system's half (``rules.py``).
 import socket
 import sys
 import threading
-import time
 from typing import Any
 
 import structlog
@@ -43,6 +42,9 @@ class EgressGuard:
         self._logged_ms: int | None = None
         self._logged = 0
         self.refused = 0
+        self._config: Config | None = None
+        self._is_changed = threading.Event()
+        self._refresher: threading.Thread | None = None
 
     def __repr__(self) -> str:
         return f"EgressGuard({len(self._allowed.entries)} networks, refused={self.refused})"
@@ -71,6 +73,25 @@ class EgressGuard:
         finally:
             self._own.is_working_out = False
         self.use(fresh if not fresh.unresolved else self._allowed + fresh)
+
+    def follow(self, config: Config) -> None:
+        """Allow what this configuration names. Addresses that stand in it count at once; names are looked up
+        on a thread of its own, now and every five minutes, and what was allowed before goes with that.
+        """
+        fresh = work_out(config, resolve=literal_address)
+        self.use(fresh if self._config is None else self._allowed + fresh)
+        self._config = config
+        self._is_changed.set()
+        if self._refresher is None and (fresh.names or self._allowed.names):
+            self._refresher = threading.Thread(target=self._refresh, name="egress", daemon=True)
+            self._refresher.start()
+
+    def _refresh(self) -> None:
+        while True:
+            self._is_changed.clear()
+            if self._config is not None:
+                self.work_out(self._config)
+            self._is_changed.wait(_REFRESH_S)
 
     def _check_address(self, family: int, address: Any) -> None:
         if family in _LOCAL_FAMILIES or address is None:
@@ -118,15 +139,7 @@ def install_audit_hook(config: Config, log: structlog.stdlib.BoundLogger) -> Egr
     if not config.egress.enforce:
         log.warning("egress.unlocked", reason="egress.enforce is false")
         return None
-    allowed = work_out(config, resolve=literal_address)
-    guard = EgressGuard(allowed, log)
+    guard = EgressGuard(AllowList(()), log)
+    guard.follow(config)
     guard.install()
-    if allowed.names:
-        threading.Thread(target=_refresh, args=(guard, config), name="egress", daemon=True).start()
     return guard
-
-
-def _refresh(guard: EgressGuard, config: Config) -> None:
-    while True:
-        guard.work_out(config)
-        time.sleep(_REFRESH_S)

@@ -56,11 +56,19 @@ def choose_model(engine: str, model: str, store: ModelPaths, *, language: str = 
     installed = [name for name in for_vosk if store.is_installed(name)]
     if engine in (AUTO, "vosk") and installed:
         return installed[0]
-    if engine == "vosk" and for_vosk:
-        return for_vosk[0]
     if engine != "vosk" and language == "en":
         return _WHISPER_DEFAULT
-    raise ModelError(f"speech.stt: no {engine} model for language {language!r}; set speech.stt.model")
+    if engine in (AUTO, "vosk") and for_vosk:
+        return for_vosk[0]
+    raise ModelError(f"speech.stt: no {engine} model for language {language!r}; name one as stt.model")
+
+
+def understands(model: str, language: str) -> bool:
+    """Can a model be the ear of who speaks ``language``? Of one that is not known here it is believed."""
+    if engine_of(model) == "whisper":
+        return language == "en"  # the decoder's prompt is for English
+    known = [one for one, models in _VOSK_BY_LANGUAGE.items() if model in models]
+    return not known or language in known
 
 
 def engine_of(model: str) -> str:

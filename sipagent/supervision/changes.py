@@ -6,11 +6,13 @@ from typing import Any
 
 from sipagent.config.fields import DERIVED
 from sipagent.config.schema import Config
+from sipagent.errors import ConfigError
 
 AT_ONCE = frozenset(
     {
         "numbers",
         "personas",
+        "tools",
         "recording.enabled",
         "recording.consent",
         "recording.announce",
@@ -36,6 +38,10 @@ AT_ONCE = frozenset(
     }
 )
 """Keys, or sections with all of theirs, that are looked up for each new call, or by the supervisor alone."""
+
+
+class RestartNeeded(ConfigError):
+    """The file is right, but what of it can change in a running server does not go with what has to wait."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,11 @@ class Process:
     longest_silence_ms: int = 0
     """Of anything that ``supervision.hang_ms`` is about, since it answers."""
     generation: int = 0
+    """Of the configuration that it uses."""
+    offered: int = 0
+    """Of the one that it was sent last."""
+    refused: tuple[int, tuple[str, ...]] = (0, ())
+    """The last generation that it could not take, and why."""
     status: dict[str, Any] = field(default_factory=dict)
     events: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_EVENTS))
     open_calls: set[str] = field(default_factory=set)
@@ -137,10 +142,23 @@ class Slot:
     def use(self, config: Config, generation: int) -> None:
         """From now on new calls, and a new process, are served by this configuration."""
         self.config, self.generation = config, generation
-        if self.process is not None and self.is_answering:
-            fd = memory_file("config", config_bytes(for_worker(config, self.index)))
-            self.process.channel.send({"do": "use", "generation": generation}, [fd])
-            os.close(fd)
+        if self.process is not None and self.process.offered != generation:
+            self.offer(config, generation)
+
+    def offer(self, config: Config, generation: int) -> Process | None:
+        """Have its process use a configuration; a new process is not begun with it.
+
+        :returns: the process, which then ``generation`` or ``refused`` tell of; None: there is none that
+            takes calls.
+        """
+        process = self.process
+        if process is None or not self.is_answering:
+            return None
+        fd = memory_file("config", config_bytes(for_worker(config, self.index)))
+        process.offered = generation
+        process.channel.send({"do": "use", "generation": generation}, [fd])
+        os.close(fd)
+        return process
 
     def forked(self, pid: int) -> None:
         """The fork server has made the process."""
@@ -231,7 +249,8 @@ class Slot:
         ours, theirs = Channel.pair()
         stacks = memory_file("stacks")
         config = memory_file("config", config_bytes(for_worker(self.config, self.index)))
-        self.process, self.problems = Process(ours, stacks, monotonic_ms(), generation=self.generation), ()
+        self.process, self.problems = Process(ours, stacks, monotonic_ms()), ()
+        self.process.generation = self.process.offered = self.generation
         with theirs:
             self._forks.fork(
                 self.index, self._entry, self.name, [theirs.fileno(), stacks, config, self._events_fd]
@@ -280,6 +299,8 @@ class Slot:
                 self.problems = tuple(map(str, message["problems"]))
             case "took":
                 process.generation = int(message["generation"])
+            case "refused":
+                process.refused = (int(message["generation"]), tuple(map(str, message["problems"])))
 
     def _began_answering(self) -> None:
         assert self.process is not None
@@ -289,7 +310,7 @@ class Slot:
                 "worker.restarted", pid=self.process.pid, ready_ms=ready_ms, restarts=self.watch.deaths
             )
         if self.process.generation != self.generation:
-            self.use(self.config, self.generation)
+            self.offer(self.config, self.generation)
 
     def _report(
         self,

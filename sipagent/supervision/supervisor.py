@@ -16,13 +16,14 @@ from sipagent.call.audit_server import ServerAudit
 from sipagent.config.schema import Config
 from sipagent.errors import ConfigError
 from sipagent.ledger import Ledger
-from sipagent.supervision.changes import Changes, compare
+from sipagent.supervision.changes import Changes, RestartNeeded
 from sipagent.supervision.channel import Channel
 from sipagent.supervision.control import ControlServer, Reply
 from sipagent.supervision.crashes import CrashReports
 from sipagent.supervision.forks import ForkServer
 from sipagent.supervision.notify import Notifier
 from sipagent.supervision.policy import Retry, Rules, StopAsked, Tick
+from sipagent.supervision.reload import Reload
 from sipagent.supervision.slot import ENTRY, Slot
 from sipagent.supervision.status import (
     Status,
@@ -40,8 +41,11 @@ _STALL_MS = 3 * TICK_MS
 """The supervisor itself was late by more than this: others were, too."""
 _KILLED_AT_ONCE = 130
 
-ReadConfig = Callable[[], Config]
-""":raises ConfigError: with every problem; the file and the machine are looked at, nothing is changed."""
+ReadConfig = Callable[[Config], Changes]
+"""Gets the configuration in force, tells what the file changes.
+
+:raises ConfigError: with every problem; the file and the machine are looked at, nothing is changed.
+"""
 
 
 class Supervisor:
@@ -94,12 +98,15 @@ class Supervisor:
         self._woken, self._waker = socket.socketpair()
         self._posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._began_ms = self._ticked_ms = self._watchdog_ms = monotonic_ms()
-        self._generation = 1
+        self._generation = self._newest_generation = 1
+        """In force; ever offered to a worker."""
         self._waiting: tuple[str, ...] = ()
         self._stop_reason = ""
         self._is_cut = False
         self._was_ready = False
         self._is_reloading = False
+        self._reload: Reload | None = None
+        """What the workers are taking."""
         self._status: Status = {}
 
     def __repr__(self) -> str:
@@ -175,6 +182,7 @@ class Supervisor:
         for slot in self._slots:
             slot.feed(Tick(now_ms, slot.measure(), stalled_ms))
             self._watch_channel(slot)
+        self._settle_reload(now_ms)
         self._tell(now_ms)
 
     def _wait(self) -> None:
@@ -298,7 +306,7 @@ class Supervisor:
         """Look at the file anew, on a thread of its own, and use it if it is right."""
         if self._stop_reason or self._is_reloading:
             why = "the server is stopping" if self._stop_reason else "another reload is going on"
-            reply({"ok": False, "problems": [why]})
+            reply({"ok": False, "problems": [why], "is_file_wrong": False})
             return
         self._is_reloading = True
         self._notifier.reloading()
@@ -306,15 +314,16 @@ class Supervisor:
 
     def _read(self, reply: Reply) -> None:
         try:
-            config = self._read_config()
+            changes = self._read_config(self._config)
         except ConfigError as error:
-            problems = error.problems
-            self._post(lambda: self._refuse(problems, reply))
+            problems, is_wrong = error.problems, not isinstance(error, RestartNeeded)
+            self._post(lambda: self._refuse(problems, reply, is_file_wrong=is_wrong))
         except Exception as error:  # ours: the server goes on with what it has
+            self._log.exception("config.unread")
             problem = f"sip.yaml could not be read: {error!r}"
-            self._post(lambda: self._refuse([problem], reply))
+            self._post(lambda: self._refuse([problem], reply, is_file_wrong=False))
         else:
-            self._post(lambda: self._change(compare(self._config, config), reply))
+            self._post(lambda: self._offer(changes, reply))
 
     def _post(self, job: Callable[[], None]) -> None:
         """Run on the supervisor's thread, soon. Any thread."""
@@ -322,15 +331,34 @@ class Supervisor:
         with suppress(OSError):
             self._waker.send(b"\0")
 
-    def _refuse(self, problems: list[str], reply: Reply) -> None:
+    def _refuse(self, problems: list[str], reply: Reply, *, is_file_wrong: bool) -> None:
         self._is_reloading = False
         self._notifier.ready()
         self._log.error("config.refused", problems=problems, effect="nothing has changed")
-        reply({"ok": False, "problems": problems})
+        reply({"ok": False, "problems": problems, "is_file_wrong": is_file_wrong})
 
-    def _change(self, changes: Changes, reply: Reply) -> None:
+    def _offer(self, changes: Changes, reply: Reply) -> None:
+        self._newest_generation += 1
+        now_ms = monotonic_ms()
+        self._reload = Reload(changes, self._newest_generation, reply, self._slots, now_ms)
+        self._settle_reload(now_ms)
+
+    def _settle_reload(self, now_ms: int) -> None:
+        reload = self._reload
+        verdict = reload.verdict(now_ms) if reload is not None else None
+        if reload is None or verdict is None:
+            return
+        self._reload = None
+        if verdict.problems:
+            reload.take_back(self._config, self._generation)
+            self._refuse(list(verdict.problems), reload.reply, is_file_wrong=False)
+        else:
+            self._change(reload, verdict.late)
+
+    def _change(self, reload: Reload, late: tuple[str, ...]) -> None:
+        changes = reload.changes
         self._is_reloading = False
-        self._generation += 1
+        self._generation = reload.generation
         self._waiting = changes.waiting
         self._config = changes.config
         self._log.info(
@@ -338,12 +366,14 @@ class Supervisor:
             generation=self._generation,
             at_once=list(changes.at_once),
             waiting_for_restart=list(changes.waiting),
+            late=list(late),
         )
         self._distribute(changes.config)
         for slot in self._slots:
             slot.feed(Retry(monotonic_ms()))
         self._notifier.ready()
-        reply({"ok": True, "at_once": changes.at_once, "waiting_for_restart": changes.waiting})
+        answer = {"at_once": changes.at_once, "waiting_for_restart": changes.waiting, "late": late}
+        reload.reply({"ok": True, **answer})
 
     def _distribute(self, config: Config) -> None:
         supervision = config.supervision

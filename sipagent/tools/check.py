@@ -1,4 +1,4 @@
-"""Does a flow fit the tools of the installation, and may its persona use them? Pure."""
+"""Does a flow fit the tools and transfer targets of the installation, and may its persona use them? Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from sipagent.config.schema import Config, PersonaConfig, ToolConfig
 from sipagent.config.tools import BUILT_IN, HANG_UP, TRANSFER
 from sipagent.errors import ConfigError
 from sipagent.flows.load import load_flow
-from sipagent.flows.schema import Flow, FlowTool
+from sipagent.flows.schema import VARIABLE, Flow, FlowTool
 from sipagent.tools.built_in import ARGUMENTS
 
 _INSTEAD = {TRANSFER: "a state with transfer: hands a call over", HANG_UP: "a state with end: true hangs up"}
@@ -37,8 +37,8 @@ def load_flows(config: Config) -> dict[str, Flow]:
 
 
 def problems_of(flow: Flow, persona: PersonaConfig, config: Config) -> list[str]:
-    """One line for each tool that the flow names and cannot have as it wants it."""
-    found: list[Problem] = []
+    """One line for each tool and each transfer that the flow names and cannot have as it wants it."""
+    found: list[Problem] = list(_lost_transfers(flow, persona, config))
     for name, use in flow.tools.items():
         if name in _INSTEAD:
             found.append((f"tools.{name}", _INSTEAD[name]))
@@ -51,10 +51,24 @@ def problems_of(flow: Flow, persona: PersonaConfig, config: Config) -> list[str]
     return [f"{flow.source.at(key)}: {text}" for key, text in found]
 
 
+def _lost_transfers(flow: Flow, persona: PersonaConfig, config: Config) -> Iterator[Problem]:
+    """Transfers to nobody. A target with variables in it is known in the call; somebody must be there."""
+    where = config.source.at(f"personas.{persona.name}")
+    for name, state in flow.states.items():
+        target = state.transfer
+        if target and target not in persona.transfer and not (VARIABLE.search(target) and persona.transfer):
+            known = ", ".join(persona.transfer) or "none"
+            yield f"states.{name}.transfer", f"{where} has no {target!r} under transfer; there are: {known}"
+
+
 def _misuse(name: str, use: FlowTool, tools: Mapping[str, ToolConfig]) -> Iterator[Problem]:
     key = f"tools.{name}"
     tool = tools.get(name)
-    schema = tool.arguments if tool is not None else ARGUMENTS[name]
+    schema = tool.arguments if tool is not None else ARGUMENTS.get(name)
+    if schema is None:
+        known = ", ".join((*tools, *ARGUMENTS))
+        yield key, f"no tool {name!r} under tools of sip.yaml; there are: {known}"
+        return
     is_closed = schema.plain.get("additionalProperties") is False
     for argument in schema.required:
         if argument not in use.arguments:

@@ -10,7 +10,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import structlog
@@ -61,9 +61,27 @@ class Toolbox:
     def __repr__(self) -> str:
         return f"Toolbox({', '.join(self._tools) or 'none'}, at_work={self._at_work})"
 
-    def of(self, persona: PersonaConfig) -> "PersonaTools":
-        """What a persona may use."""
-        return PersonaTools(self, frozenset(persona.tools))
+    def of(
+        self, persona: PersonaConfig, expected: Mapping[str, Collection[str]] | None = None
+    ) -> "PersonaTools":
+        """What a persona may use.
+
+        :param expected: tool → the statuses that its flow knows, besides ``failed``; one that is not there
+            may return any.
+        """
+        return PersonaTools(self, frozenset(persona.tools), expected or {})
+
+    def unexpected(self, call: ToolCall, answer: ToolAnswer, expected: Collection[str]) -> None:
+        """Log a status that the flow does not know: for the caller the tool has failed."""
+        known = ", ".join(expected) or "none"
+        self._log.warning(
+            "tool.failed",
+            call_id=call.context.call_id,
+            tool=call.tool,
+            reason=f"returned a status that the flow does not list under results: {known}",
+            took_ms=answer.took_ms,
+            pii_detail=answer.status,
+        )
 
     def tool(self, name: str) -> ToolConfig | None:
         """A tool of the operator's own."""
@@ -176,9 +194,12 @@ class Toolbox:
 class PersonaTools:
     """The tools of one persona: all others fail. Any thread."""
 
-    def __init__(self, toolbox: Toolbox, allowed: frozenset[str]) -> None:
+    def __init__(
+        self, toolbox: Toolbox, allowed: frozenset[str], expected: Mapping[str, Collection[str]]
+    ) -> None:
         self._toolbox = toolbox
         self._allowed = allowed
+        self._expected = expected
 
     def __repr__(self) -> str:
         return f"PersonaTools({', '.join(sorted(self._allowed)) or 'none'})"
@@ -186,11 +207,17 @@ class PersonaTools:
     def submit(self, call: ToolCall, done: Callable[[ToolAnswer], None]) -> None:
         """Run it where the persona may use it; ``done`` is told once. Never blocks."""
         if call.tool in self._allowed:
-            self._toolbox.submit(call, done)
+            self._toolbox.submit(call, lambda answer: self._judged(call, answer, done))
         else:
             persona = call.context.persona
             error = ToolError(f"persona {persona} may not use it; add it to personas.{persona}.tools")
             done(self._toolbox.failed(call, error, 0))
+
+    def _judged(self, call: ToolCall, answer: ToolAnswer, done: Callable[[ToolAnswer], None]) -> None:
+        known = self._expected.get(call.tool)
+        if known is not None and answer.status not in (*known, FAILED):
+            self._toolbox.unexpected(call, answer, known)
+        done(answer)
 
     def timeout_ms(self, tool: str) -> int:
         """Time after which it is given up."""

@@ -25,6 +25,7 @@ from sipagent.lab.child import Child, ChildEvent, Events
 from sipagent.lab.softphone import Softphone
 from sipagent.ledger import Kind, LedgerReader
 from sipagent.web.metrics import ServerMetrics
+from tests.fakes.files import flow_with_tool
 from tests.peer.raw_caller import RawCaller
 from tests.peer.running_agent import ROOT, SUPERVISED, RunningAgent, running_agent
 from tests.peer.supervised import (
@@ -246,6 +247,33 @@ def test_a_reload_is_for_new_calls_and_running_ones_keep_the_old_file(life: Life
     assert done.returncode == 0, done.stderr
     assert "listen.udp changed: takes effect at the next restart" in done.stderr
     assert status(life.folder)["waiting_for_restart"] == ["listen.udp"]
+
+
+def test_what_the_running_server_cannot_use_is_refused_and_no_worker_dies(life: Life) -> None:
+    """A transfer to a number that only the new, waiting limits allow; then a flow and its new tool."""
+    path, pids = life.folder / "sip.yaml", [one["pid"] for one in status(life.folder)["workers"]]
+    good, generation = path.read_text(), status(life.folder)["generation"]
+    plain = yaml.safe_load(good)
+    plain["personas"]["receptionist"] |= {"transfer": {"front": "100"}}
+    plain["limits"]["outbound"] = {"allow": ["100"]}
+    path.write_text(yaml.safe_dump(plain))
+    refused = sipagent("reload", "-c", path)
+    assert refused.returncode == 1, refused.stderr
+    assert "personas.receptionist.transfer.front: '100' may not be called" in refused.stderr
+    assert refused.stderr.splitlines()[-1] == "nothing has changed in the running server"
+    assert status(life.folder)["generation"] == generation
+    plain = yaml.safe_load(good)
+    flow = flow_with_tool(life.folder / "put.yaml", "put")
+    plain["personas"]["receptionist"] |= {"flow": str(flow), "tools": ["put"]}
+    plain["tools"] = {"put": {"description": "Puts.", "command": ["/bin/true"]}}
+    path.write_text(yaml.safe_dump(plain))
+    done = sipagent("reload", "-c", path)
+    assert done.returncode == 0, done.stderr
+    assert "tools" in done.stdout
+    assert [one["generation"] for one in status(life.folder)["workers"]] == [generation + 1] * 2
+    assert [one["pid"] for one in status(life.folder)["workers"]] == pids
+    path.write_text(good)
+    assert sipagent("reload", "-c", path).returncode == 0
 
 
 def test_a_drain_lets_calls_go_on_refuses_new_ones_and_says_goodbye(life: Life) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import structlog
 
-from sipagent.call.identity import Identity, filled
+from sipagent.call.identity import Identity
 from sipagent.call.memory import CallMemory, Remembrance
 from sipagent.call.ports import Offer
 from sipagent.call.tool_port import CallContext
 from sipagent.config.schema import PersonaConfig
 from sipagent.errors import LedgerError
+from tests.fakes.personas import filled
 
 pytestmark = pytest.mark.unit
 

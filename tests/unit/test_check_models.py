@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from sipagent.cli.check_models import Models, libraries_of, model_findings, models_in_force
+from sipagent.config.persona_engines import PersonaSttConfig
 from sipagent.config.schema import (
     Config,
     LlmConfig,
@@ -119,10 +120,56 @@ def test_engine_and_model_that_do_not_match() -> None:
     assert found == [("speech.stt.model", "whisper-tiny.en is not a model of vosk, but of whisper")]
 
 
-def test_one_process_understands_one_language() -> None:
-    both = {**config_of().personas, "seoul": replace(config_of().personas["maple"], language="ko")}
-    found = fatal(replace(config_of(), personas=both), FakeModels(*COMPLETE))
-    assert found == [("speech.stt.model", "the personas speak en and ko; a process understands one")]
+def with_seoul(language: str = "ko", speech: SttConfig | None = None, **own: str) -> Config:
+    """The English persona and another one."""
+    maple = config_of().personas["maple"]
+    stt = PersonaSttConfig(**own)  # type: ignore[arg-type]  # engine, model
+    both = {"maple": maple, "seoul": replace(maple, language=language, stt=stt)}
+    return replace(config_of(), personas=both, speech=SpeechConfig(stt=speech or SttConfig()))
+
+
+def test_each_persona_has_the_ear_of_its_language() -> None:
+    store = without("vosk-small-en-us")
+    assert fatal(with_seoul(), store) == []
+    assert {"whisper-tiny.en", "vosk-small-ko"} <= set(models_in_force(with_seoul(), store))
+    assert {"ctranslate2", "vosk"} <= set(libraries_of(with_seoul(), store))
+
+
+def test_a_missing_ear_is_named_for_each_persona() -> None:
+    ((key, text),) = fatal(with_seoul(), without("vosk-small-ko"))
+    assert key == "personas.seoul.language"
+    assert text.startswith("model vosk-small-ko is not installed")
+    ((key, text),) = fatal(with_seoul(engine="vosk"), without("vosk-small-ko"))
+    assert key == "personas.seoul.stt.model"
+    assert text.startswith("model vosk-small-ko is not installed")
+    found = fatal(with_seoul(), without("whisper-tiny.en", "vosk-small-en-us", "vosk-small-ko"))
+    assert [key for key, _ in found] == ["personas.maple.language", "personas.seoul.language"]
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "problem"),
+    [
+        (with_seoul("fr"), "personas.seoul.language", "no auto model for language 'fr'"),
+        (with_seoul(model="whisper-tiny.en"), "personas.seoul.stt.model", "does not understand 'ko'"),
+        (
+            with_seoul(speech=SttConfig(model="whisper-tiny.en")),
+            "personas.seoul.language",
+            "whisper-tiny.en does not understand 'ko'",
+        ),
+        (with_seoul(engine="whisper"), "personas.seoul.language", "no whisper model for language 'ko'"),
+    ],
+)
+def test_a_language_that_no_model_understands_names_its_persona(
+    config: Config, key: str, problem: str
+) -> None:
+    ((found_key, text),) = fatal(config, FakeModels(*COMPLETE))
+    assert found_key == key
+    assert problem in text
+
+
+def test_what_the_section_says_is_told_once() -> None:
+    config = with_seoul("en-GB", speech=SttConfig(engine="vosk"))
+    assert [key for key, _ in fatal(config, without("vosk-small-en-us"))] == ["speech.stt.model"]
 
 
 def test_misspelt_model_gets_a_suggestion() -> None:

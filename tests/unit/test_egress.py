@@ -16,6 +16,7 @@ from sipagent.config.fields import HostPort
 from sipagent.config.network import ListenConfig
 from sipagent.config.openai import OpenAiConfig
 from sipagent.config.schema import Config, LlmConfig
+from sipagent.config.tools import HttpConfig, ToolConfig
 from sipagent.config.trunk import RegisterConfig, TrunkConfig
 from sipagent.egress.allow import Allowed, AllowList, dns_servers, work_out
 from sipagent.egress.attempts import Attempt, Verdict
@@ -204,6 +205,19 @@ def test_a_name_that_dns_forgets_keeps_its_addresses(guard: EgressGuard) -> None
     with socket.socket(socket.AF_INET) as inet:
         assert tried(guard, "socket.connect", inet, ("192.0.2.99", 1)), "what is new"
         assert tried(guard, "socket.connect", inet, ("192.0.2.11", 1)), "what DNS said before"
+
+
+def test_a_tool_that_is_new_after_a_reload_may_be_reached(guard: EgressGuard) -> None:
+    literal = (IPv4Network("192.0.2.99"),)
+    old = config(trunks=(TrunkConfig(name="t", domain="192.0.2.99", allow_from=literal),))
+    http = HttpConfig(url="http://203.0.113.77:8000/book")
+    guard.use(AllowList(()))
+    guard.follow(old)
+    with socket.socket(socket.AF_INET) as inet:
+        assert not tried(guard, "socket.connect", inet, ("203.0.113.77", 8000))
+        guard.follow(replace(old, tools={"book": ToolConfig(description="Books.", http=http)}))
+        assert tried(guard, "socket.connect", inet, ("203.0.113.77", 8000))
+        assert tried(guard, "socket.connect", inet, ("192.0.2.99", 5060))
 
 
 def test_no_lock_is_said(capsys: pytest.CaptureFixture[str]) -> None:

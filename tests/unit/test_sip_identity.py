@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipagent.call.identity import LONGEST_VALUE, Identity, filled, harmless
+from sipagent.call.identity import LONGEST_VALUE, Identity, harmless
 from sipagent.sip.identity import identity_in
+from tests.fakes.personas import filled
 
 pytestmark = pytest.mark.unit
 

@@ -30,6 +30,7 @@ class Store:
         ("auto", "auto", "en", ("vosk-small-ko", "whisper-tiny.en"), "whisper-tiny.en"),
         ("auto", "auto", "en", (), "whisper-tiny.en"),
         ("auto", "auto", "ko", ("vosk-small-ko",), "vosk-small-ko"),
+        ("auto", "auto", "ko", ("whisper-tiny.en",), "vosk-small-ko"),
         ("whisper", "auto", "en", ("vosk-small-en-us",), "whisper-tiny.en"),
         ("vosk", "auto", "en", (), "vosk-small-en-us"),
         ("auto", "vosk-small-ko", "en", (), "vosk-small-ko"),

@@ -12,19 +12,24 @@ from pathlib import Path
 
 import pytest
 
+from sipagent.cli.main import build_parser
+from sipagent.cli.serve import checked_again
 from sipagent.config.fields import HostPort
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, for_worker
 from sipagent.config.supervision import SupervisionConfig
 from sipagent.errors import ConfigError
-from sipagent.supervision.changes import compare
+from sipagent.supervision.changes import RestartNeeded, compare
 from sipagent.supervision.channel import LARGEST_BYTES, Channel, config_bytes, config_from
 from sipagent.supervision.control import LONGEST_REQUEST_BYTES, ControlServer, Reply, ask_server
 from sipagent.supervision.crashes import MOST_REPORT_BYTES, Crash, CrashReports
 from sipagent.supervision.memory_file import content_of, memory_file
 from sipagent.supervision.notify import Notifier
 from sipagent.supervision.places import ControlError, control_path, find_control, state_dir
-from sipagent.supervision.slot import cause_of
+from sipagent.supervision.reload import LONGEST_MS, Reload, Verdict
+from sipagent.supervision.slot import Process, Slot, cause_of
+from sipagent.tools.check import load_flows
+from tests.fakes.files import flow_with_tool, sip_yaml
 
 pytestmark = pytest.mark.unit
 
@@ -74,6 +79,94 @@ def test_what_a_new_file_changes_at_once_and_what_waits(config: Config) -> None:
 def test_the_same_file_changes_nothing(config: Config) -> None:
     changes = compare(config, load_config(ROOT / "sip.yaml", environ={}))
     assert (changes.at_once, changes.waiting, changes.config) == ((), (), config)
+
+
+def test_a_new_tool_comes_with_the_persona_that_uses_it(tmp_path: Path) -> None:
+    old = load_config(sip_yaml(tmp_path), environ={})
+    flow_with_tool(tmp_path / "x.yaml", "put")
+    tools = "tools: {put: {description: Puts., command: [/bin/true]}}"
+    new = load_config(sip_yaml(tmp_path, "tools: [put]", "flow: x.yaml", top=tools), environ={})
+    changes = compare(old, new)
+    assert (changes.at_once, changes.waiting) == (("personas", "tools"), ())
+    assert list(load_flows(changes.config)) == ["desk"]
+
+
+def test_a_tool_that_is_gone_is_a_problem_with_its_line_and_no_fault(tmp_path: Path) -> None:
+    flow_with_tool(tmp_path / "x.yaml", "put")
+    tools = "tools: {put: {description: Puts., command: [/bin/true]}}"
+    config = load_config(sip_yaml(tmp_path, "tools: [put]", "flow: x.yaml", top=tools), environ={})
+    with pytest.raises(ConfigError, match=r"x\.yaml:6: tools\.put: no tool 'put' under tools of sip\.yaml"):
+        load_flows(replace(config, tools={}))
+
+
+def test_what_does_not_go_with_what_has_to_wait_is_refused_before_any_worker_sees_it(tmp_path: Path) -> None:
+    arguments = build_parser("serve").parse_args(["serve", "-c", str(tmp_path / "sip.yaml")])
+    running = load_config(sip_yaml(tmp_path), environ={})
+    sip_yaml(
+        tmp_path,
+        'transfer: {front: "100"}',
+        top='limits: {outbound: {allow: ["100"]}}\nspeech: {turn: {smart_turn: false}}',
+    )
+    with pytest.raises(RestartNeeded) as caught:
+        checked_again(arguments, running)
+    problem, *_, why = caught.value.problems
+    assert problem.startswith(f"{tmp_path}/sip.yaml:8: personas.desk.transfer.front: '100' may not be called")
+    assert "limits.outbound.allow" in why
+
+
+class FakeSlot(Slot):
+    """Its process does what the test says."""
+
+    def __init__(self, name: str, *, is_up: bool = True) -> None:
+        self.name = name
+        self.process = Process.__new__(Process) if is_up else None
+        self.offers: list[int] = []
+        if self.process is not None:
+            self.process.generation, self.process.refused = 1, (0, ())
+
+    def offer(self, config: Config, generation: int) -> Process | None:
+        self.offers.append(generation)
+        return self.process
+
+
+def reload_of(config: Config, *slots: FakeSlot) -> Reload:
+    return Reload(compare(config, config), 2, lambda _: None, slots, 1000)
+
+
+def test_a_reload_is_over_when_every_worker_that_runs_has_taken_it(config: Config) -> None:
+    first, second, down = FakeSlot("worker-1"), FakeSlot("worker-2"), FakeSlot("worker-3", is_up=False)
+    reload = reload_of(config, first, second, down)
+    assert first.process is not None
+    assert second.process is not None
+    first.process.generation = 2
+    assert reload.verdict(1001) is None
+    second.process.generation = 2
+    assert reload.verdict(1002) == Verdict()
+    assert reload_of(config, down).verdict(1000) == Verdict(), "nobody runs: the next process begins with it"
+
+
+def test_a_worker_that_refuses_or_dies_has_all_of_them_keep_the_old_one(config: Config) -> None:
+    first, second = FakeSlot("worker-1"), FakeSlot("worker-2")
+    reload = reload_of(config, first, second)
+    assert first.process is not None
+    assert second.process is not None
+    first.process.generation = 2
+    second.process.refused = (2, ("no such voice",))
+    assert reload.verdict(1001) == Verdict(problems=("no such voice",))
+    reload.take_back(config, 1)
+    assert (first.offers, second.offers) == ([2, 1], [2])
+    dead = FakeSlot("worker-1")
+    reload = reload_of(config, dead)
+    dead.process = None
+    verdict = reload.verdict(1001)
+    assert verdict is not None
+    assert verdict.problems == ("worker-1 ended while it took the new configuration",)
+
+
+def test_a_worker_that_is_busy_for_long_keeps_nobody_waiting(config: Config) -> None:
+    reload = reload_of(config, FakeSlot("worker-1"))
+    assert reload.verdict(1000 + LONGEST_MS - 1) is None
+    assert reload.verdict(1000 + LONGEST_MS) == Verdict(late=("worker-1",))
 
 
 # --- channel ---

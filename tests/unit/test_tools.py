@@ -3,10 +3,14 @@
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import cast
 
 import pytest
 import yaml
+from structlog.testing import capture_logs
 
+from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
+from sipagent.call.work import Lane
 from sipagent.config.json_schema import JsonSchema
 from sipagent.config.load import load_config
 from sipagent.config.render import render
@@ -15,8 +19,10 @@ from sipagent.egress.allow import work_out
 from sipagent.errors import ConfigError
 from sipagent.flows.free_talk import free_flow
 from sipagent.flows.simulate import Simulation
+from sipagent.logs import get_log
 from sipagent.supervision.channel import config_bytes, config_from
 from sipagent.tools.check import load_flows
+from sipagent.tools.toolbox import Toolbox
 from sipagent.tools.values import arguments_for, variables_of
 
 pytestmark = pytest.mark.unit
@@ -190,9 +196,51 @@ def test_flow_must_say_what_follows_each_status(tmp_path: Path) -> None:
         load_flows(config)
 
 
+TRANSFER = """\
+name: x
+start: a
+operator: a
+goodbye: b
+states:
+  a:
+    transfer: {target}
+    on: {{failed: {{go: b}}}}
+  b: {{say: Bye., end: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "persona", "problem"),
+    [
+        ("front", "transfer: {front: '100'}", None),
+        ("front", "{}", "has no 'front' under transfer; there are: none"),
+        ("nosuchdesk", "transfer: {front: '100'}", "has no 'nosuchdesk' under transfer; there are: front"),
+        ('"{caller_name}"', "transfer: {front: '100'}", None),
+        ('"{caller_name}"', "{}", "has no '{caller_name}' under transfer; there are: none"),
+    ],
+)
+def test_a_flow_hands_over_only_to_whom_its_persona_has(
+    tmp_path: Path, target: str, persona: str, problem: str | None
+) -> None:
+    """The tool ``transfer`` is not needed for that: it is for free conversation."""
+    (tmp_path / "x.yaml").write_text(TRANSFER.format(target=target))
+    line = "flow: x.yaml" if persona == "{}" else f"flow: x.yaml\n    {persona}"
+    limits = "limits: {outbound: {allow: ['100']}}\n"
+    config = load_config(write(tmp_path, f"{GOOD}{limits}", persona=line))
+    if problem is None:
+        assert list(load_flows(config)) == ["desk"]
+        return
+    with pytest.raises(ConfigError) as caught:
+        load_flows(config)
+    (line,) = caught.value.problems
+    assert line.startswith(f"{tmp_path}/x.yaml:7: states.a.transfer: {tmp_path}/sip.yaml:4: personas.desk ")
+    assert line.endswith(problem)
+
+
 def test_examples_fit_their_tools() -> None:
     config: Config = load_config(ROOT / "sip-flows.yaml")
     assert set(load_flows(config)) == {"receptionist", "reminder", "survey"}
+    assert list(load_flows(load_config(ROOT / "sip-campaigns.yaml"))) == ["reminder"]
 
 
 def test_words_become_what_the_schema_wants_and_no_more() -> None:
@@ -219,6 +267,28 @@ def test_schema_says_what_is_wrong_without_quoting_it() -> None:
     assert "5550100123" not in problem
     remote = JsonSchema({"properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}})
     assert "cannot be used" in remote.problem_of({"a": 1}), "nothing is ever fetched"
+
+
+def test_a_status_that_the_flow_does_not_know_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes the flow's ``failed`` way, and nobody would know why."""
+    config = load_config(write(tmp_path, GOOD))
+    box = Toolbox(config, cast(Lane, None), get_log(), threads=1)
+    results: list[ToolAnswer] = [
+        ToolAnswer(status, {}, "") for status in ("ok", "taken", "failed", "closed", "late")
+    ]
+    rest = iter(results)
+    monkeypatch.setattr(box, "submit", lambda _, done: done(next(rest)))
+    call = ToolCall("book", {}, "t1", CallContext("c1", "", "100", "desk"))
+    told: list[ToolAnswer] = []
+    with capture_logs() as logged:
+        for _ in range(4):
+            box.of(config.personas["desk"], {"book": ("ok", "taken")}).submit(call, told.append)
+        box.of(config.personas["desk"]).submit(call, told.append)
+    assert told == results
+    assert [(one["event"], one["pii_detail"]) for one in logged] == [("tool.failed", "closed")]
+    assert logged[0]["reason"] == ("returned a status that the flow does not list under results: ok, taken")
 
 
 # --- free conversation ---
