@@ -19,7 +19,8 @@ import structlog
 
 from sipagent.brain.types import Message, Reader, Role
 from sipagent.call.answers import Answers
-from sipagent.call.dictation import Asked
+from sipagent.call.awaited import asked_of, form_of
+from sipagent.call.dictation import ANY_FORM, AnswerForm, Asked
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import ToolAnswer, ToolRunner
 from sipagent.call.turn_events import ReplyBegan
@@ -28,20 +29,13 @@ from sipagent.call.work import Lane, Priority
 from sipagent.config.tools import SEND_DTMF
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
-from sipagent.flows.expected import Expected, expected_of
+from sipagent.flows.expected import expected_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 
 _KEYS_PAUSE_MS = 3_000
-_ASKED = {
-    "phone": Asked.PHONE,
-    "digits": Asked.NUMBER,
-    "name": Asked.SPELLING,
-    "email": Asked.SPELLING,
-    "yes_no": Asked.YES_NO,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +136,11 @@ class FlowTalk:
         if not self._talk.state:
             return None
         return asked_of(expected_of(self._flow, self._talk))
+
+    @property
+    def form(self) -> AnswerForm:
+        """What is known of the answer to the open question besides."""
+        return form_of(expected_of(self._flow, self._talk)) if self._talk.state else ANY_FORM
 
     @property
     def question(self) -> str:
@@ -335,16 +334,6 @@ class FlowTalk:
     def _run(self, step: _Step, call: fm.CallTool) -> None:
         step.has_acted |= not call.is_safe
         step.run_id = self._tools.begin(call.name, call.arguments)
-
-
-def asked_of(expected: Expected) -> Asked | None:
-    """How patient to be with the answer."""
-    slot = expected.open_slot
-    if expected.before is not None:
-        return Asked.YES_NO
-    if slot is not None:
-        return _ASKED.get(slot.type, Asked.SOMETHING)
-    return Asked.YES_NO if expected.takes_yes_no else None
 
 
 def _returned(calls: int, answer: ToolAnswer) -> fm.ToolReturned:

@@ -12,6 +12,7 @@ from sipagent.config.source import SourceMap
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 KEYS = "0123456789*#"
+LONGEST_PATIENCE_MS = 5_000
 SlotType = Literal["number", "digits", "phone", "date", "time", "name", "email", "yes_no", "choice", "text"]
 
 YES, NO, QUESTION = "yes", "no", "question"
@@ -58,6 +59,8 @@ class SlotConfig:
     """Of a ``phone`` without a country code."""
     is_past: bool = False
     """Of a ``date``: it has been, as a birthday; else it is to come."""
+    patience_ms: int | None = None
+    """Silence at which the answer is taken, whatever was said. 0..5000; none: the type and the words tell."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
@@ -65,6 +68,8 @@ class SlotConfig:
             yield "options", "belongs to a slot of type choice, and only there"
         if self.least > self.most:
             yield "most", f"is less than least ({self.least})"
+        if self.patience_ms is not None and not 0 <= self.patience_ms <= LONGEST_PATIENCE_MS:
+            yield "patience_ms", f"expected 0..{LONGEST_PATIENCE_MS} ms, got {self.patience_ms}"
         if not re.fullmatch("[A-Z]{2}", self.region):
             yield "region", f"expected a country such as US, got {self.region!r}"
 

@@ -82,6 +82,11 @@ def test_good_flow_has_no_problems(tmp_path: Path) -> None:
         ("say: Bye.", "sya: Bye.", "unknown key; did you mean say?"),
         ("  order: {examples", "  yes: {examples", "is understood anyhow"),
         ("    transfer: desk\n", "    say: Wait?\n", "neither an intent nor a key"),
+        (
+            "type: date",
+            "type: date, patience_ms: 5001",
+            "x.yaml:8: slots.day.patience_ms: expected 0..5000 ms",
+        ),
     ],
 )
 def test_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, problem: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
-from sipagent.call.dictation import Asked
+from sipagent.call.dictation import AnswerForm, Asked
 from sipagent.call.endpointing import (
     CommitDelays,
     EndScores,
@@ -563,6 +563,17 @@ def test_model_that_takes_long_to_read_is_not_waited_for() -> None:
     script(ev.TextHeard(script.turn.attempt, text, 3300))
     assert script(ev.Tick(3699)) == []
     assert script(ev.Tick(3700)) == [ev.Commit(script.turn.attempt, text)]
+
+
+def test_patience_of_a_slot_may_be_longer_than_any_other() -> None:
+    script = Script().greeted()
+    script(ev.SpeechEnded(1500, Asked.TEXT, AnswerForm(patience_ms=3000)))
+    script.spoke(2000, 3000)
+    attempt = script.turn.attempt
+    script.heard("It hurts.", 3300)
+    script(ev.ReplyBegan(attempt))
+    assert script(ev.Tick(5999)) == []
+    assert script(ev.Tick(6000)) == [ev.Commit(attempt, "It hurts.")]
 
 
 def test_caller_who_pauses_long_is_given_longer() -> None:
