@@ -21,6 +21,7 @@ from sipagent.campaigns.report import headline, html_report
 from sipagent.campaigns.schedule import Schedule
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
+from sipagent.campaigns.voicemail import with_voicemails
 from sipagent.campaigns.zones import NotCallable, e164
 from sipagent.cli import campaign_run
 from sipagent.config.campaign import CampaignConfig
@@ -90,7 +91,7 @@ def campaigns_for(args: argparse.Namespace) -> Found:
             there = ", ".join(one.name for one in campaigns) or "none"
             raise CampaignError(f"{folder}: no campaign {unknown[0]!r}; there are: {there}")
         campaigns = tuple(one for one in campaigns if not names or one.name in names)
-    return config, campaigns
+    return config, with_voicemails(campaigns, config)
 
 
 def _config(args: argparse.Namespace) -> Config:
