@@ -13,7 +13,6 @@ A prepared step that is never committed is simply forgotten: the machine is pure
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -30,6 +29,7 @@ from sipagent.config.tools import SEND_DTMF
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import expected_of
+from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
 from sipagent.flows.talk import Meaning, Talk
@@ -122,7 +122,9 @@ class FlowTalk:
         """The tool that the talk waits for."""
         self._post = post
         self._log = log
-        self._zone = ZoneInfo(parts.flow.time_zone)
+        self._zone = zone_of(parts.flow, parts.variables)
+        if parts.variables.get(TIME_ZONE, self._zone.key) != self._zone.key:
+            log.warning("flow.zone_unknown", zone=parts.variables[TIME_ZONE], used=self._zone.key)
         self._talk = Talk()
         self._step: _Step | None = None
         self._keyed_ms: int | None = None
@@ -155,7 +157,8 @@ class FlowTalk:
 
     def opened(self, greeting: str) -> str:
         """The greeting and the first question. The flow begins (again)."""
-        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(self._parts.variables), self._now())
+        variables = {**self._parts.variables, TIME_ZONE: self._zone.key}
+        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(variables), self._now())
         self._step = None
         return " ".join([greeting, *_texts(actions)]).strip()
 

@@ -161,7 +161,7 @@ class Flow:
     start: str
     """The first state; its ``say`` follows the persona's greeting."""
     time_zone: str = "UTC"
-    """Where "tomorrow" is meant."""
+    """Where "tomorrow" is meant, unless the call or the persona has a variable ``time_zone``."""
     variables: dict[str, str] = field(default_factory=dict)
     """Facts that texts may name; tools may change them."""
     intents: dict[str, IntentConfig] = field(default_factory=dict)
@@ -181,7 +181,7 @@ class Flow:
     confused: str = "Sorry, I didn't get that."
     """Said before the question is asked again."""
     voicemail: str = ""
-    """What is left on an answering machine."""
+    """Left on an answering machine by campaigns that have no text of their own; names ``variables`` alone."""
     source: SourceMap = field(
         default_factory=SourceMap, repr=False, compare=False, metadata={"derived": "source"}
     )

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -65,7 +68,14 @@ class Record:
 class Call:
     """Speaker, lane and deeds of one call: notes what is said, runs jobs when told to."""
 
-    def __init__(self, name: str, *, safe: bool = False, transfers: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        safe: bool = False,
+        transfers: bool = False,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         flow = load_flow(FLOWS / f"{name}.yaml")
         if safe:
             object.__setattr__(flow.tools["book_slot"], "safe", True)
@@ -85,7 +95,7 @@ class Call:
         self.transfers = transfers
         self.record = Record()
         tools = ToolCalls(self.tools, CallContext("c1"), self.record, self.posted.append)
-        parts = FlowParts(flow, None, self, self.tools)  # type: ignore[arg-type]  # a lane in a test's hand
+        parts = FlowParts(flow, None, self, self.tools, variables)  # type: ignore[arg-type]  # a lane in a test's hand
         log = structlog.get_logger()
         answers = Answers(self, None)  # type: ignore[arg-type]  # a speaker in a test's hand
         self.talk = FlowTalk(parts, self, answers, deeds, tools, self.posted.append, log)  # type: ignore[arg-type]
@@ -275,6 +285,23 @@ def test_slot_tells_what_it_knows_of_its_answer() -> None:
     assert (call.talk.asked, call.talk.form) == (Asked.YES_NO, AnswerForm()), "its read-back"
     call.turn("yes")
     assert (call.talk.asked, call.talk.form) == (Asked.PHONE, AnswerForm(7, 11))
+
+
+@pytest.mark.parametrize(
+    ("told", "zone"),
+    [
+        ({"time_zone": "Pacific/Kiritimati"}, "Pacific/Kiritimati"),
+        ({"time_zone": "Pacific/Pago_Pago"}, "Pacific/Pago_Pago"),
+        ({"time_zone": "Mars/Olympus"}, "America/New_York"),
+        ({}, "America/New_York"),
+    ],
+)
+def test_tomorrow_is_meant_where_the_caller_is(told: Mapping[str, str], zone: str) -> None:
+    call = Call("receptionist", variables=told)
+    call.turn(BOOKING[0], "tomorrow")
+    tomorrow = datetime.now(ZoneInfo(zone)).date() + timedelta(days=1)
+    assert call.talk._talk.slots["day"].value == tomorrow.isoformat()
+    assert call.talk._talk.variables["time_zone"] == zone
 
 
 def test_every_type_of_slot_has_its_patience() -> None:
