@@ -13,6 +13,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 KEYS = "0123456789*#"
 LONGEST_PATIENCE_MS = 5_000
+_UNBOUNDED = 1_000_000_000
 SlotType = Literal["number", "digits", "phone", "date", "time", "name", "email", "yes_no", "choice", "text"]
 
 YES, NO, QUESTION = "yes", "no", "question"
@@ -53,7 +54,7 @@ class SlotConfig:
     """Of a ``choice``: value → other words for it."""
     least: int = 1
     """Smallest number, or fewest digits."""
-    most: int = 1_000_000_000
+    most: int = _UNBOUNDED
     """Largest number, or most digits."""
     region: str = "US"
     """Of a ``phone`` without a country code."""
@@ -66,6 +67,19 @@ class SlotConfig:
         """Yield (field, problem)."""
         if (self.type == "choice") != bool(self.options):
             yield "options", "belongs to a slot of type choice, and only there"
+        kinds: tuple[tuple[str, bool, tuple[SlotType, ...]], ...] = (
+            ("least", self.least != 1, ("number", "digits")),
+            ("most", self.most != _UNBOUNDED, ("number", "digits")),
+            ("region", self.region != "US", ("phone",)),
+            ("is_past", self.is_past, ("date",)),
+        )
+        for name, is_set, types in kinds:
+            if is_set and self.type not in types:
+                yield name, f"belongs to a slot of type {' or '.join(types)}; delete it"
+        if self.read_back and "{value}" not in self.read_back:
+            yield "read_back", "says nothing of what was heard; name it as {value}"
+        elif self.read_back and self.confirm == "never":
+            yield "read_back", "is never said, as confirm is never; delete one of them"
         if self.least > self.most:
             yield "most", f"is less than least ({self.least})"
         if self.patience_ms is not None and not 0 <= self.patience_ms <= LONGEST_PATIENCE_MS:

@@ -95,6 +95,157 @@ def test_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, prob
     assert all(one.startswith("x.yaml:") for one in found)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "say: Hello?",
+            "say: 'Hello {day}?'",
+            "x.yaml:13: states.main.say: {day} cannot be known yet: no state",
+        ),
+        (
+            "    collect: [day]",
+            "    say: 'On {day}?'\n    collect: [day]",
+            "x.yaml:17: states.ordering.say: {day}",
+        ),
+        (
+            'ask: "Which day?"',
+            'ask: "Which day, {day}?"',
+            "x.yaml:8: slots.day.ask: {day} cannot be known yet",
+        ),
+        (
+            "go: ordering",
+            "go: putting",
+            "x.yaml:20: states.putting.tool: put is given 'day', but {day} cannot",
+        ),
+        (
+            "go: ordering",
+            "go: ordering, say: 'On {day}?'",
+            "x.yaml:15: states.main.on.order.say: {day} cannot",
+        ),
+        (
+            "[ok]}\n",
+            "[ok], returns: [free]}\neverywhere: {order: {say: 'Free: {free}'}}\n",
+            "x.yaml:11: everywhere.order.say: {free} cannot be known yet: no tool before returns it",
+        ),
+        (
+            "[ok]}",
+            "[ok], returns: [free]}",
+            "",
+        ),
+        (
+            "goodbye: bye",
+            "goodbye: bye\nvoicemail: 'On {day}.'",
+            "x.yaml:5: voicemail: {day} is not known on a",
+        ),
+        ("      failed: {go: desk}", "      failed: {go: desk, say: 'Not on {day}.'}", ""),
+        ("on:\n      order", "listen: [day]\n    again: 'On {day}?'\n    on:\n      order", ""),
+    ],
+)
+def test_what_is_spoken_must_have_been_told_before(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    found = problems(tmp_path, old, new)
+    assert any(problem in one for one in found) if problem else found == [], found
+
+
+@pytest.mark.parametrize(
+    ("new", "problem"),
+    [
+        ("order: {forget: [dya]}", "x.yaml:11: everywhere.order.forget: no slot 'dya'; there are: day"),
+        ("operator: {go: desk}", "everywhere.operator: is never used: operator leads to 'desk'"),
+        ("goodbye: {go: desk}", "everywhere.goodbye: is never used: goodbye leads to 'bye'"),
+        ("repeat: {say: Again}", "everywhere.repeat: is never used"),
+        ('"0": {go: desk}', "everywhere.0: is the key for the operator ('desk')"),
+        ('"5": {go: desk}', ""),
+    ],
+)
+def test_ways_out_of_every_state_are_not_for_everywhere(tmp_path: Path, new: str, problem: str) -> None:
+    found = problems(tmp_path, "states:", f"everywhere: {{{new}}}\nstates:")
+    assert any(problem in one for one in found) if problem else found == [], found
+
+
+@pytest.mark.parametrize(
+    ("new", "problem"),
+    [
+        ("operator: {say: Nobody is here.}", "x.yaml:15: states.main.on.operator: takes the way to a person"),
+        (
+            '"0": {go: ordering}',
+            "states.main.on.0: takes the way to a person from the caller; let it go to 'desk'",
+        ),
+        ("goodbye: {say: Wait!}", "states.main.on.goodbye: keeps a caller who takes leave"),
+        ("operator: {go: desk, say: Sure.}", ""),
+        ('"0": {go: desk}', ""),
+        ("goodbye: {go: ordering}", ""),
+        ('"7": {go: ordering}', ""),
+    ],
+)
+def test_no_state_takes_the_way_out_from_the_caller(tmp_path: Path, new: str, problem: str) -> None:
+    found = problems(tmp_path, "    on:\n      order", f"    on:\n      {new}\n      order")
+    assert any(problem in one for one in found) if problem else found == [], found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "type: date",
+            "type: date, least: 2",
+            "x.yaml:8: slots.day.least: belongs to a slot of type number or",
+        ),
+        ("type: date", "type: number, is_past: true", "slots.day.is_past: belongs to a slot of type date"),
+        ("type: date", "type: date, region: GB", "slots.day.region: belongs to a slot of type phone"),
+        (
+            "type: date",
+            "type: date, read_back: 'Right?'",
+            "slots.day.read_back: says nothing of what was heard",
+        ),
+        (
+            "type: date",
+            "type: date, confirm: never, read_back: '{value}?'",
+            "slots.day.read_back: is never said",
+        ),
+        ("    on:\n      order", "    listen: [day]\n    on:\n      order", ""),
+        (
+            "say: Bye.",
+            "say: Bye.\n    listen: [day]",
+            "x.yaml:30: states.bye.listen: nobody is listened to here",
+        ),
+        ("say: Hello?", "say: Hello?\n    next: ordering", "x.yaml:15: states.main.on: is never waited for"),
+        ("failed: {go: desk}", "failed: {go: putting}", "states.putting.on: goes round in a circle"),
+        (
+            "{examples: [I want one], keywords: [order]}",
+            "{}",
+            "intents.order: has neither examples nor keywords",
+        ),
+        (
+            "  order: {examples",
+            "  buy: {keywords: [Order]}\n  order: {examples",
+            "intents.order.keywords: 'order' stands under buy, too",
+        ),
+        (
+            "type: date",
+            "type: choice, options: {a: [one, two], b: [Two.]}",
+            "slots.day.options.b: 'Two.' stands under a, too",
+        ),
+    ],
+)
+def test_what_can_never_be_used_is_named(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    found = problems(tmp_path, old, new)
+    assert any(problem in one for one in found) if problem else found == [], found
+
+
+@pytest.mark.parametrize("kind", ["text", "yes_no"])
+def test_slot_that_any_words_would_fill_is_taken_only_where_it_is_asked_for(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "x.yaml"
+    text = GOOD.replace("type: date", f"type: {kind}").replace(
+        "say: Hello?", "say: Hello?\n    listen: [day]"
+    )
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=f"x.yaml:14: states.main.listen: day is of type {kind}"):
+        load_flow(path)
+
+
 @pytest.mark.parametrize("path", sorted(FLOWS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_examples_are_right_and_can_be_drawn(path: Path, tmp_path: Path) -> None:
     flow = load_flow(path)
