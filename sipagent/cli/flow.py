@@ -16,7 +16,8 @@ from sipagent.call.work import Lane
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.errors import ConfigError, SipAgentError
-from sipagent.flows.graph import draw, mermaid
+from sipagent.flows.drawing import draw
+from sipagent.flows.graph import mermaid
 from sipagent.flows.load import load_flow
 from sipagent.flows.local_time import TIME_ZONE, is_zone, zone_of
 from sipagent.flows.primer import primer_of

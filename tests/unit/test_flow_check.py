@@ -1,11 +1,13 @@
 """A flow file with a mistake is refused, with its line."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from sipagent.errors import ConfigError
-from sipagent.flows.graph import draw, mermaid
+from sipagent.flows.drawing import boxes_of, draw, lanes_of
+from sipagent.flows.graph import mermaid
 from sipagent.flows.load import load_flow
 from sipagent.flows.primer import label_grammar, name_grammar, primer_of
 
@@ -250,9 +252,40 @@ def test_slot_that_any_words_would_fill_is_taken_only_where_it_is_asked_for(
 def test_examples_are_right_and_can_be_drawn(path: Path, tmp_path: Path) -> None:
     flow = load_flow(path)
     text = mermaid(flow)
-    assert all(f"\n  {name}" in text for name in flow.states)
+    assert all(f"\n  s_{name}" in text for name in flow.states)
     draw(flow, tmp_path / "flow.svg")
     assert (tmp_path / "flow.svg").read_text().startswith("<?xml")
+
+
+def test_no_name_of_a_state_means_something_to_mermaid(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    text = GOOD.replace(" bye", " end").replace("ordering", "subgraph").replace("desk", "anywhere")
+    path.write_text(text.replace("say: Hello?", "say: 'Press #1; <b>\"now\"</b>?'"))
+    lines = mermaid(load_flow(path)).splitlines()
+    assert '  s_end(["end: Bye."])' in lines
+    assert '  s_main["main: Press #35;1; #lt;b#gt;#quot;now#quot;#lt;/b#gt;?"]' in lines
+    assert '  s_main -->|"order"| s_subgraph' in lines
+    assert '  anywhere((anywhere)) -.->|"operator, key 0"| s_anywhere' in lines
+    assert all(line.lstrip().startswith(("s_", "anywhere((")) for line in lines[2:])
+
+
+@pytest.mark.parametrize("path", sorted(FLOWS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_nothing_in_a_picture_lies_over_another(path: Path) -> None:
+    flow = load_flow(path)
+    boxes = boxes_of(flow)
+    lanes = lanes_of(boxes)
+    assert {box.name for box in boxes} == {"", *flow.states}
+    for box, below in pairwise(boxes):
+        assert box.top_inches + box.height_inches < below.top_inches
+    rows = [way.y_inches for box in boxes for way in box.ways]
+    assert len(rows) == len(set(rows))
+    spans: dict[int, list[tuple[float, float]]] = {}
+    for name, lane in lanes.items():
+        entry = next(box.entry_inches for box in boxes if box.name == name)
+        at = [entry, *(way.y_inches for box in boxes for way in box.ways if way.target == name)]
+        spans.setdefault(lane, []).append((min(at), max(at)))
+    for found in spans.values():
+        assert all(high < low for (_, high), (low, _) in pairwise(sorted(found)))
 
 
 def test_primer_shows_every_example_and_grammars_allow_nothing_else() -> None:
