@@ -262,9 +262,9 @@ def asked_by(text: str) -> Asked:
         return Asked.PHONE
     if re.search(r"\b(number|date of birth|zip|code)\b", last, re.I):
         return Asked.NUMBER
-    if re.search(r"\be-?mail\b", last, re.I) and not _ASKS_YES_NO.match(last):
+    if re.search(r"\be-?mail\b", last, re.I):
         return Asked.EMAIL
-    if re.search(r"\b(spell|name|e-?mail)\b", last, re.I):
+    if re.search(r"\b(spell|name)\b", last, re.I):
         return Asked.SPELLING
     return Asked.YES_NO if _ASKS_YES_NO.match(last) else Asked.SOMETHING
 

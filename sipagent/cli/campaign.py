@@ -91,6 +91,12 @@ def campaigns_for(args: argparse.Namespace) -> Found:
             there = ", ".join(one.name for one in campaigns) or "none"
             raise CampaignError(f"{folder}: no campaign {unknown[0]!r}; there are: {there}")
         campaigns = tuple(one for one in campaigns if not names or one.name in names)
+    return config, campaigns
+
+
+def _ready_for(args: argparse.Namespace) -> Found:
+    """The same, with what their calls need of the personas' flows."""
+    config, campaigns = campaigns_for(args)
     return config, with_voicemails(campaigns, config)
 
 
@@ -103,7 +109,7 @@ def _config(args: argparse.Namespace) -> Config:
 def _check(args: argparse.Namespace) -> int:
     """Everything that can be known before the first call."""
     problems: list[str] = []
-    _, campaigns = campaigns_for(args)
+    _, campaigns = _ready_for(args)
     for one in campaigns:
         count = 0
         try:
@@ -244,13 +250,13 @@ _ONE = ("now", "pause", "resume", "stop")
 _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
     ("check", "check campaigns and their lists before the first call", _check),
     ("list", "campaigns and when they run next", _list),
-    ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *campaigns_for(args))),
+    ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *_ready_for(args))),
     ("now", "begin a run at once", _wish("", "")),
     ("pause", "place no new calls until resumed", _wish("paused", "by the operator")),
     ("resume", "go on after a pause or a breaker", _wish("running", "")),
     ("stop", "give up everybody who still waits", _wish("stopped", "by the operator")),
     ("dry-run", "who would be called when; nothing is dialled or written",
-     lambda args: campaign_run.dry_run(args, *campaigns_for(args))),
+     lambda args: campaign_run.dry_run(args, *_ready_for(args))),
     ("status", "counts, and every call that a crash cut off", _status),
     ("report", "what became of everybody", _report),
     ("optout", "never call a number again, or list such numbers", _optout),

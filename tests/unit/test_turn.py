@@ -613,6 +613,7 @@ def test_machine_learns_the_tempo_from_pauses_within_a_turn() -> None:
         ("What is your reference number?", Asked.NUMBER),
         ("Could I have the number on your card?", Asked.CARD),
         ("Could you spell that?", Asked.SPELLING),
+        ("Could I have your e-mail address?", Asked.EMAIL),
         ("Sure. Which day?", Asked.SOMETHING),
         ("We are open on Friday.", Asked.NOTHING),
         ("", Asked.NOTHING),
