@@ -13,10 +13,11 @@ from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Offer
 from sipagent.call.tape import plan_for
 from sipagent.call.turn_rules import TurnRules
-from sipagent.config.clock import clock_words, now_in
+from sipagent.config.clock import AUTO_ZONE, clock_words, now_in
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import as_said
 from sipagent.engines import Engines, flow_for
+from sipagent.flows.local_time import TIME_ZONE
 from sipagent.flows.primer import primer_of
 
 
@@ -55,7 +56,8 @@ def session_parts(
 def known_variables(persona: PersonaConfig, offer: Offer, memory: CallMemory | None) -> dict[str, str]:
     """What is known when a call begins; what the call does not bring, the persona's ``variables`` say."""
     known = {**offer.identity.variables(), **(memory.variables if memory else {})}
-    return {**persona.variables, **{name: text for name, text in known.items() if text}}
+    zone = {} if persona.time_zone == AUTO_ZONE else {TIME_ZONE: persona.time_zone}
+    return {**zone, **persona.variables, **{name: text for name, text in known.items() if text}}
 
 
 def _knowledge_parts(engines: Engines, persona: PersonaConfig) -> KnowledgeParts | None:

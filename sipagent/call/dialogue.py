@@ -17,6 +17,7 @@ from sipagent.call import turn_events as ev
 from sipagent.call.answers import Answers
 from sipagent.call.conduct import Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
+from sipagent.call.dictation import ANY_FORM
 from sipagent.call.ear import Ear, PartHeard
 from sipagent.call.endpointing import asked_by, is_farewell
 from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
@@ -208,8 +209,8 @@ class Dialogue:
         text = self._delivery.ended(at_ms)
         if target := self._conduct.said():
             self._hand_over(target, "")
-        asked = self._flow.asked if self._flow is not None else None
-        self._step(ev.SpeechEnded(at_ms, asked or asked_by(text)))
+        asked, form = (self._flow.asked, self._flow.form) if self._flow is not None else (None, ANY_FORM)
+        self._step(ev.SpeechEnded(at_ms, asked or asked_by(text), form))
         if not self.has_begun and text:
             self._ear.forget()
             self._guide.said()
@@ -428,6 +429,7 @@ class Dialogue:
         self._turn = replace(
             self._turn.next_attempt(),
             caller=tm.Caller.PAUSING,
+            patience=replace(self._turn.patience, form=ANY_FORM),
             last_voice_ms=now_ms - self._parts.rules.delays.latest,  # there is nothing to wait for
             turn_since_ms=now_ms,
             asked_ms=now_ms,

@@ -7,9 +7,9 @@ sentences is given longer.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from sipagent.call.dictation import Asked, Dictation, dictation_of
+from sipagent.call.dictation import ANY_FORM, BRIEF, AnswerForm, Asked, Dictation, dictation_of, is_whole
 
 SURE_SCORE = 0.5
 """Smart Turn's own threshold: at or above it the turn is over."""
@@ -28,6 +28,8 @@ _OPEN = (Asked.ANYTHING, Asked.NOTHING)
 """Nobody has told the caller what to say."""
 _FEW_WORDS = 2
 """So few words ("Friday.") mean too little to the model."""
+_BRIEF_WORDS = 5
+"""No more are needed for a date, a time, a count or a choice: nothing more has to follow."""
 _STORY_SHARE = 0.8
 _MIDDLE_SHARE = 0.55
 _TEMPO_FACTOR = 1.25
@@ -97,6 +99,8 @@ class Patience:
     """What the wait depends on besides the words."""
 
     asked: Asked = Asked.ANYTHING
+    form: AnswerForm = field(default=ANY_FORM, kw_only=True)
+    """What is known of the answer besides."""
     tempo_ms: int = 0
     """The pauses that this caller makes within a turn, smoothed."""
     group_ms: int = 0
@@ -107,7 +111,7 @@ class Patience:
 
         :param text: what had been said by then; a pause that its words explain tells nothing of the tempo.
         """
-        if text and is_dictating(text, self.asked):
+        if text and is_dictating(text, self.asked, self.form):
             return replace(self, group_ms=max(self.group_ms, pause_ms))
         if pause_ms < _NOTABLE_PAUSE_MS or (text and is_unfinished(text)):
             return self
@@ -129,17 +133,24 @@ class EndScores:
 
 def commit_delay_ms(text: str, scores: EndScores, delays: CommitDelays, patience: Patience) -> int:
     """Silence to wait for."""
+    if patience.form.patience_ms is not None:
+        return patience.form.patience_ms
     long_ms = max(delays.doubt, round(delays.latest * _STORY_SHARE))
-    dictation = dictation_of(text, patience.asked)
+    dictation = dictation_of(text, patience.asked, patience.form)
     if is_unfinished(text) or dictation is Dictation.MORE:
         return delays.latest
     if dictation is Dictation.GROUP:
         return min(delays.latest, max(long_ms, round(patience.group_ms * _GROUP_FACTOR)))
     if is_farewell(text) or (patience.asked is Asked.YES_NO and is_short_answer(text)):
         return delays.sure
+    if is_whole(text, patience.asked, patience.form):
+        return delays.sure
     if _LEAD_IN.match(text.strip()):
         return _middle_ms(delays)
     delay_ms = _by_witnesses(text, scores, delays, patience.asked)
+    is_brief = patience.asked in BRIEF and len(words_of(text)) <= _BRIEF_WORDS
+    if is_brief or (patience.asked is Asked.EMAIL and dictation is Dictation.PERHAPS):
+        delay_ms = min(delay_ms, delays.doubt)
     if dictation is Dictation.PERHAPS:
         delay_ms = max(delay_ms, delays.doubt)
     return max(delay_ms, min(_middle_ms(delays), round(patience.tempo_ms * _TEMPO_FACTOR)))
@@ -163,7 +174,9 @@ def _by_witnesses(text: str, scores: EndScores, delays: CommitDelays, asked: Ask
     if words is not None and words < _UNLIKELY_END:
         return long_ms
     if is_story(text, asked, words):
-        return _middle_ms(delays) if words is not None and words >= _CERTAIN_END else long_ms
+        is_few = asked is Asked.TEXT and len(words_of(text)) <= _FEW_WORDS
+        is_certain = words is not None and words >= _CERTAIN_END
+        return _middle_ms(delays) if is_few or is_certain else long_ms
     if words is not None and words < _LIKELY_END and asked in _OPEN:
         return long_ms if words < _HALF_LIKELY_END else _middle_ms(delays)
     if words is not None and words >= _CERTAIN_END:
@@ -184,8 +197,10 @@ def needs_score(text: str, patience: Patience) -> bool:
     """True where the words leave it open and the sound decides. The model's work is saved elsewhere: a
     question is answered when its reply is ready, which is later than any doubt."""
     return not (
-        is_unfinished(text)
-        or is_dictating(text, patience.asked)
+        patience.form.patience_ms is not None
+        or is_unfinished(text)
+        or is_dictating(text, patience.asked, patience.form)
+        or is_whole(text, patience.asked, patience.form)
         or _LEAD_IN.match(text.strip()) is not None
         or is_story(text, patience.asked)
         or is_farewell(text)
@@ -212,14 +227,17 @@ def is_unfinished(text: str) -> bool:
     return _UNFINISHED.search(text.strip()) is not None
 
 
-def is_dictating(text: str, asked: Asked) -> bool:
+def is_dictating(text: str, asked: Asked, form: AnswerForm = ANY_FORM) -> bool:
     """True while a number or a spelt name is being dictated and more may come."""
-    return dictation_of(text, asked) > Dictation.PERHAPS
+    return dictation_of(text, asked, form) > Dictation.PERHAPS
 
 
 def is_story(text: str, asked: Asked, words_score: float | None = None) -> bool:
     """True for a plain statement to which what the caller wants may still follow: after "how can I help?",
-    or unasked where the language model does not find it likely that the message ends there."""
+    or unasked where the language model does not find it likely that the message ends there. What was asked
+    for in the caller's own words is one, too."""
+    if asked is Asked.TEXT:
+        return True
     is_open = asked is Asked.ANYTHING or (
         asked is Asked.NOTHING and words_score is not None and words_score < _STORY_END
     )
@@ -244,7 +262,9 @@ def asked_by(text: str) -> Asked:
         return Asked.PHONE
     if re.search(r"\b(number|date of birth|zip|code)\b", last, re.I):
         return Asked.NUMBER
-    if re.search(r"\b(spell|name|e-?mail)\b", last, re.I):
+    if re.search(r"\be-?mail\b", last, re.I):
+        return Asked.EMAIL
+    if re.search(r"\b(spell|name)\b", last, re.I):
         return Asked.SPELLING
     return Asked.YES_NO if _ASKS_YES_NO.match(last) else Asked.SOMETHING
 

@@ -13,13 +13,13 @@ A prepared step that is never committed is simply forgotten: the machine is pure
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from sipagent.brain.types import Message, Reader, Role
 from sipagent.call.answers import Answers
-from sipagent.call.dictation import Asked
+from sipagent.call.awaited import asked_of, form_of
+from sipagent.call.dictation import ANY_FORM, AnswerForm, Asked
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import ToolAnswer, ToolRunner
 from sipagent.call.turn_events import ReplyBegan
@@ -28,20 +28,14 @@ from sipagent.call.work import Lane, Priority
 from sipagent.config.tools import SEND_DTMF
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
-from sipagent.flows.expected import Expected, expected_of
+from sipagent.flows.expected import expected_of
+from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 
 _KEYS_PAUSE_MS = 3_000
-_ASKED = {
-    "phone": Asked.PHONE,
-    "digits": Asked.NUMBER,
-    "name": Asked.SPELLING,
-    "email": Asked.SPELLING,
-    "yes_no": Asked.YES_NO,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +122,9 @@ class FlowTalk:
         """The tool that the talk waits for."""
         self._post = post
         self._log = log
-        self._zone = ZoneInfo(parts.flow.time_zone)
+        self._zone = zone_of(parts.flow, parts.variables)
+        if parts.variables.get(TIME_ZONE, self._zone.key) != self._zone.key:
+            log.warning("flow.zone_unknown", zone=parts.variables[TIME_ZONE], used=self._zone.key)
         self._talk = Talk()
         self._step: _Step | None = None
         self._keyed_ms: int | None = None
@@ -144,6 +140,11 @@ class FlowTalk:
         return asked_of(expected_of(self._flow, self._talk))
 
     @property
+    def form(self) -> AnswerForm:
+        """What is known of the answer to the open question besides."""
+        return form_of(expected_of(self._flow, self._talk)) if self._talk.state else ANY_FORM
+
+    @property
     def question(self) -> str:
         """The open question, to be asked once more; empty where it is the model's to word."""
         _, actions = step_flow(self._flow, self._talk, fm.Heard("", Meaning(REPEAT)), self._now())
@@ -156,7 +157,8 @@ class FlowTalk:
 
     def opened(self, greeting: str) -> str:
         """The greeting and the first question. The flow begins (again)."""
-        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(self._parts.variables), self._now())
+        variables = {**self._parts.variables, TIME_ZONE: self._zone.key}
+        self._talk, actions = step_flow(self._flow, Talk(), fm.Opened(variables), self._now())
         self._step = None
         return " ".join([greeting, *_texts(actions)]).strip()
 
@@ -335,16 +337,6 @@ class FlowTalk:
     def _run(self, step: _Step, call: fm.CallTool) -> None:
         step.has_acted |= not call.is_safe
         step.run_id = self._tools.begin(call.name, call.arguments)
-
-
-def asked_of(expected: Expected) -> Asked | None:
-    """How patient to be with the answer."""
-    slot = expected.open_slot
-    if expected.before is not None:
-        return Asked.YES_NO
-    if slot is not None:
-        return _ASKED.get(slot.type, Asked.SOMETHING)
-    return Asked.YES_NO if expected.takes_yes_no else None
 
 
 def _returned(calls: int, answer: ToolAnswer) -> fm.ToolReturned:

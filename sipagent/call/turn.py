@@ -88,8 +88,8 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
             if turn.agent is Agent.THINKING:
                 committed = turn.committed and replace(turn.committed, answered_ms=now_ms)
                 turn = replace(turn, agent=Agent.SPEAKING, committed=committed)
-        case SpeechEnded(now_ms, asked):
-            turn = replace(turn, patience=replace(turn.patience, asked=asked))
+        case SpeechEnded(now_ms, asked, form):
+            turn = replace(turn, patience=replace(turn.patience, asked=asked, form=form))
             turn = _speech_ended(turn, now_ms, rules, actions)
         case EndWanted():
             turn = _close(turn, actions)
@@ -210,7 +210,9 @@ def _limit_ms(turn: Turn, now_ms: int, rules: TurnRules) -> int:
     without one."""
     if turn.has_lasted(now_ms, rules.longest_ms + rules.dipless_ms):
         return 0
-    return rules.delays.sure if turn.has_lasted(now_ms, rules.longest_ms) else rules.delays.latest
+    if turn.has_lasted(now_ms, rules.longest_ms):
+        return rules.delays.sure
+    return max(rules.delays.latest, turn.patience.form.patience_ms or 0)
 
 
 def _text_heard(turn: Turn, heard: TextHeard, rules: TurnRules, actions: list[Action]) -> Turn:

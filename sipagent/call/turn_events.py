@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from sipagent.call.dictation import Asked
+from sipagent.call.dictation import ANY_FORM, AnswerForm, Asked
 
 
 class Phrase(Enum):
@@ -106,6 +106,8 @@ class SpeechEnded:
     now_ms: int
     asked: Asked = Asked.NOTHING
     """What the utterance asked the caller for."""
+    form: AnswerForm = ANY_FORM
+    """What is known of the answer besides."""
 
 
 @dataclass(frozen=True, slots=True)

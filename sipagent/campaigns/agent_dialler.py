@@ -15,6 +15,7 @@ from sipagent.campaigns.pacing import free_lines
 from sipagent.config.schema import Config
 from sipagent.config.variables import variables_of
 from sipagent.errors import SipAgentError
+from sipagent.flows.local_time import TIME_ZONE
 
 _RESULT_S = 10.0
 _PROGRESS = {
@@ -110,7 +111,7 @@ class AgentDialler:
             attempt=order.n,
             ring_s=order.ring_s,
             max_call_s=order.max_call_s,
-            flow_variables=order.variables,
+            flow_variables={**order.variables, TIME_ZONE: order.zone},
             guide=guide,
         )
 

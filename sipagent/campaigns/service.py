@@ -22,6 +22,7 @@ from sipagent.campaigns.results import hand_on
 from sipagent.campaigns.runner import CampaignRunner
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
+from sipagent.campaigns.voicemail import with_voicemails
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaigns
 from sipagent.config.schema import Config
@@ -145,7 +146,8 @@ def load_all(config: Config) -> tuple[CampaignConfig, ...]:
     :raises ConfigError: one is not usable; with the problems of all.
     """
     trunks = [trunk.name for trunk in config.trunks]
-    return load_campaigns(config.campaigns.dir, personas=config.personas, trunks=trunks)
+    campaigns = load_campaigns(config.campaigns.dir, personas=config.personas, trunks=trunks)
+    return with_voicemails(campaigns, config)
 
 
 def server_name() -> str:

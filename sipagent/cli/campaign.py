@@ -21,6 +21,7 @@ from sipagent.campaigns.report import headline, html_report
 from sipagent.campaigns.schedule import Schedule
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
+from sipagent.campaigns.voicemail import with_voicemails
 from sipagent.campaigns.zones import NotCallable, e164
 from sipagent.cli import campaign_run
 from sipagent.config.campaign import CampaignConfig
@@ -93,6 +94,12 @@ def campaigns_for(args: argparse.Namespace) -> Found:
     return config, campaigns
 
 
+def _ready_for(args: argparse.Namespace) -> Found:
+    """The same, with what their calls need of the personas' flows."""
+    config, campaigns = campaigns_for(args)
+    return config, with_voicemails(campaigns, config)
+
+
 def _config(args: argparse.Namespace) -> Config:
     config = load_config(args.config)
     state_file: Path = getattr(args, "state", None) or config.campaigns.state_file
@@ -102,7 +109,7 @@ def _config(args: argparse.Namespace) -> Config:
 def _check(args: argparse.Namespace) -> int:
     """Everything that can be known before the first call."""
     problems: list[str] = []
-    _, campaigns = campaigns_for(args)
+    _, campaigns = _ready_for(args)
     for one in campaigns:
         count = 0
         try:
@@ -243,13 +250,13 @@ _ONE = ("now", "pause", "resume", "stop")
 _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
     ("check", "check campaigns and their lists before the first call", _check),
     ("list", "campaigns and when they run next", _list),
-    ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *campaigns_for(args))),
+    ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *_ready_for(args))),
     ("now", "begin a run at once", _wish("", "")),
     ("pause", "place no new calls until resumed", _wish("paused", "by the operator")),
     ("resume", "go on after a pause or a breaker", _wish("running", "")),
     ("stop", "give up everybody who still waits", _wish("stopped", "by the operator")),
     ("dry-run", "who would be called when; nothing is dialled or written",
-     lambda args: campaign_run.dry_run(args, *campaigns_for(args))),
+     lambda args: campaign_run.dry_run(args, *_ready_for(args))),
     ("status", "counts, and every call that a crash cut off", _status),
     ("report", "what became of everybody", _report),
     ("optout", "never call a number again, or list such numbers", _optout),

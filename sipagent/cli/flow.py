@@ -9,16 +9,17 @@ from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from sipagent.brain.types import Reader
 from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
 from sipagent.call.work import Lane
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config, PersonaConfig
-from sipagent.errors import ConfigError
-from sipagent.flows.graph import draw, mermaid
+from sipagent.errors import ConfigError, SipAgentError
+from sipagent.flows.drawing import draw
+from sipagent.flows.graph import mermaid
 from sipagent.flows.load import load_flow
+from sipagent.flows.local_time import TIME_ZONE, is_zone, zone_of
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
 from sipagent.flows.simulate import RunTool, Simulation
@@ -28,6 +29,7 @@ from sipagent.tools.check import problems_of
 from sipagent.tools.toolbox import Toolbox
 
 _CONTEXT_TOKENS = 2048
+_USUAL_CONFIG = Path("sip.yaml")
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,7 +55,13 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--result", action="append", default=[], metavar="TOOL=STATUS", help="what a tool returns; repeatable"
     )
     chat.add_argument("--tools", action="store_true", help="really run the tools of its persona")
-    chat.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
+    chat.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="SIP.YAML",
+        help="models, tools, variables of its persona (sip.yaml)",
+    )
     chat.set_defaults(run=run_chat)
 
 
@@ -84,31 +92,53 @@ def run_graph(args: argparse.Namespace) -> int:
     elif args.out.suffix.lower() not in (".svg", ".png", ".pdf"):
         raise ConfigError([f"{args.out}: expected a name that ends in .svg, .png or .pdf"])
     else:
-        draw(flow, args.out)
+        try:
+            draw(flow, args.out)
+        except OSError as exc:
+            raise SipAgentError(f"{args.out}: cannot be written: {exc.strerror or exc}") from None
     return 0
 
 
 def run_chat(args: argparse.Namespace) -> int:
     """Talk until the agent hangs up or the lines end.
 
-    :raises ConfigError: a file is not usable. :raises ModelError: the model is not installed.
+    :raises ConfigError: a file is not usable. :raises SipAgentError: the script cannot be read, or the model
+        is not installed.
     """
     flow = load_flow(args.file)
-    now = args.now or datetime.now(ZoneInfo(flow.time_zone))
-    lines = args.script.read_text(encoding="utf-8").splitlines() if args.script else None
-    with _reader(flow, None if args.no_model else args.config) as reader, ExitStack() as stack:
-        run_tool = (
-            stack.enter_context(_tools(args.file, flow, load_config(args.config))) if args.tools else None
-        )
-        call = Simulation(flow, now, reader, _results(flow, args.result), run_tool)
+    lines = _lines_of(args.script) if args.script else None
+    wants_config = args.config is not None or args.tools or not args.no_model
+    config = load_config(args.config or _USUAL_CONFIG) if wants_config else None
+    variables = _variables(args.file, config)
+    now = args.now or datetime.now(zone_of(flow, variables))
+    with _reader(flow, None if args.no_model else config) as reader, ExitStack() as stack:
+        run_tool = stack.enter_context(_tools(args.file, flow, config)) if args.tools and config else None
+        call = Simulation(flow, now, reader, _results(flow, args.result), run_tool, variables=variables)
         print(*call.open(), sep="\n")
         for line in lines if lines is not None else _typed():
             if lines is not None:
                 print(f"Caller: {line}")
-            print(*call.hear(line), sep="\n", flush=True)
+            told = call.hear(line)
+            print(*told, *(call.pause() if line.strip() else ()), sep="\n", flush=True)
             if call.talk.is_over or (call.talk.is_waiting and flow.states[call.talk.state].transfer):
                 break
     return 0
+
+
+def _variables(path: Path, config: Config | None) -> Mapping[str, str]:
+    """Those of the persona that follows the flow."""
+    found = _followers(path, config) if config is not None else []
+    return found[0].variables if found else {}
+
+
+def _lines_of(path: Path) -> list[str]:
+    """:raises SipAgentError: it is no text that can be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as exc:
+        raise SipAgentError(f"{path}: cannot be read: {exc.strerror or exc}") from None
+    except UnicodeDecodeError:
+        raise SipAgentError(f"{path}: not UTF-8; expected the caller's words, one line each") from None
 
 
 def _typed() -> Iterator[str]:
@@ -117,6 +147,8 @@ def _typed() -> Iterator[str]:
             yield input("Caller: ") if sys.stdin.isatty() else input()
         except EOFError:
             return
+        except UnicodeDecodeError:
+            raise SipAgentError("standard input: not UTF-8; expected the caller's words") from None
 
 
 def _results(flow: Flow, texts: list[str]) -> dict[str, list[str]]:
@@ -132,12 +164,11 @@ def _results(flow: Flow, texts: list[str]) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _reader(flow: Flow, config_path: Path | None) -> Iterator[Reader | None]:
+def _reader(flow: Flow, config: Config | None) -> Iterator[Reader | None]:
     """The configured language model's reader; None without a configuration."""
-    if config_path is None:
+    if config is None:
         yield None
         return
-    config = load_config(config_path)
     from sipagent.brain.llm import load_llm
     from sipagent.engines import cores_of
     from sipagent.modelstore.store import ModelStore
@@ -158,7 +189,14 @@ def _reader(flow: Flow, config_path: Path | None) -> Iterator[Reader | None]:
 
 
 def _tool_problems(path: Path, flow: Flow, config: Config) -> list[str]:
-    return [line for persona in _personas_of(path, config) for line in problems_of(flow, persona, config)]
+    personas = _personas_of(path, config)
+    problems = [line for persona in personas for line in problems_of(flow, persona, config)]
+    for persona in personas:
+        zone = persona.variables.get(TIME_ZONE, flow.time_zone)
+        if not is_zone(zone):
+            at = config.source.at(f"personas.{persona.name}.variables.{TIME_ZONE}")
+            problems.append(f"{at}: no time zone {zone!r}; expected one such as America/New_York")
+    return problems
 
 
 def _personas_of(path: Path, config: Config) -> list[PersonaConfig]:
@@ -166,11 +204,14 @@ def _personas_of(path: Path, config: Config) -> list[PersonaConfig]:
 
     :raises ConfigError: nobody does.
     """
-    wanted = path.resolve()
-    found = [one for one in config.personas.values() if one.flow is not None and one.flow.resolve() == wanted]
-    if not found:
+    if not (found := _followers(path, config)):
         raise ConfigError([f"{config.source.at('personas')}: nobody follows {path}"])
     return found
+
+
+def _followers(path: Path, config: Config) -> list[PersonaConfig]:
+    wanted = path.resolve()
+    return [one for one in config.personas.values() if one.flow is not None and one.flow.resolve() == wanted]
 
 
 @contextmanager

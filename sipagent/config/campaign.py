@@ -262,7 +262,8 @@ class CampaignConfig:
     consent: CampaignConsentConfig = field(default_factory=CampaignConsentConfig)
     """What allows the calls."""
     voicemail: str = ""
-    """Left once after the beep, with ``{variables}``; empty: we hang up."""
+    """Left once after the beep, with ``{variables}``; without this key: that of the persona's flow; ``""``:
+    we hang up."""
     results: ResultsConfig = field(default_factory=ResultsConfig)
     """Where outcomes go."""
     source: SourceMap = field(

@@ -1,9 +1,9 @@
 """What is wrong with a flow as a whole: references, dead ends, circles. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sipagent.config.fields import Problem
-from sipagent.config.variables import OF_THE_CALL
+from sipagent.flows.check_texts import text_problems
 from sipagent.flows.schema import (
     EVENTS,
     GOODBYE,
@@ -11,31 +11,25 @@ from sipagent.flows.schema import (
     NO_MATCH,
     OPERATOR,
     REPEAT,
-    VARIABLE,
     Flow,
     StateConfig,
-    texts_of,
 )
 
-CLOCK = ("today", "now")
-"""Variables that every flow has."""
+_OUT = {OPERATOR: "operator", "0": "operator", GOODBYE: "goodbye"}
+"""What callers may say or press everywhere → where the flow names the state that follows."""
+_ONLY_ASKED = ("text", "yes_no")
+"""Types of slots that any words would fill."""
 
 
 def problems_of(flow: Flow) -> Iterator[Problem]:
     """Yield (key, problem)."""
     for key in ("start", "operator", "goodbye"):
         yield from _no_state(flow, key, getattr(flow, key))
-    for event, step in flow.everywhere.items():
-        yield from _no_state(flow, f"everywhere.{event}.go", step.go)
-        if not (flow.is_intent(event) or (len(event) == 1 and event in KEYS)):
-            yield f"everywhere.{event}", f"neither an intent nor a key; known here: {', '.join(flow.intents)}"
+    yield from _everywhere_problems(flow)
     for name in flow.states:
         yield from _state_problems(flow, name, flow.states[name])
-    yield from _text_problems(flow)
-    for name, tool in flow.tools.items():
-        for one in tool.arguments:
-            if one not in flow.slots and one not in flow.variables and not OF_THE_CALL.fullmatch(one):
-                yield f"tools.{name}.arguments", f"{one!r} is neither a slot nor a variable"
+    yield from text_problems(flow)
+    yield from _word_problems(flow)
     if flow.start in flow.states:
         yield from _reach_problems(flow)
         yield from _unused(flow)
@@ -50,6 +44,30 @@ def followers(flow: Flow, name: str) -> list[tuple[str, str]]:
     return found
 
 
+def _everywhere_problems(flow: Flow) -> Iterator[Problem]:
+    for event, step in flow.everywhere.items():
+        key = f"everywhere.{event}"
+        yield from _no_state(flow, f"{key}.go", step.go)
+        yield from _no_slots(flow, f"{key}.forget", step.forget)
+        if event in (OPERATOR, GOODBYE):
+            yield (
+                key,
+                f"is never used: {event} leads to {getattr(flow, event)!r} from everywhere; say it there",
+            )
+        elif event == REPEAT:
+            yield key, "is never used: the open question is said again; delete it"
+        elif event == "0":
+            yield key, f"is the key for the operator ({flow.operator!r}) everywhere; take another key"
+        elif not (flow.is_intent(event) or (len(event) == 1 and event in KEYS)):
+            yield key, f"neither an intent nor a key; known here: {', '.join(flow.intents)}"
+
+
+def _no_slots(flow: Flow, key: str, names: Iterable[str]) -> Iterator[Problem]:
+    for name in names:
+        if name not in flow.slots:
+            yield key, f"no slot {name!r}; there are: {', '.join(flow.slots) or 'none'}"
+
+
 def _no_state(flow: Flow, key: str, name: str) -> Iterator[Problem]:
     if name and name not in flow.states:
         yield key, f"no state {name!r}; there are: {', '.join(flow.states)}"
@@ -58,17 +76,45 @@ def _no_state(flow: Flow, key: str, name: str) -> Iterator[Problem]:
 def _state_problems(flow: Flow, name: str, state: StateConfig) -> Iterator[Problem]:
     key = f"states.{name}"
     yield from _no_state(flow, f"{key}.next", state.next)
-    for field in ("collect", "listen"):
-        for slot in getattr(state, field):
-            if slot not in flow.slots:
-                yield f"{key}.{field}", f"no slot {slot!r}; there are: {', '.join(flow.slots) or 'none'}"
+    yield from _no_slots(flow, f"{key}.collect", state.collect)
+    yield from _no_slots(flow, f"{key}.listen", state.listen)
     for event, step in state.on.items():
         yield from _no_state(flow, f"{key}.on.{event}.go", step.go)
         yield from _unknown_event(flow, key, state, event)
-        for slot in step.forget:
-            if slot not in flow.slots:
-                yield f"{key}.on.{event}.forget", f"no slot {slot!r}"
+        yield from _no_slots(flow, f"{key}.on.{event}.forget", step.forget)
+        if state.is_listening and event in _OUT:
+            yield from _closed_way(flow, f"{key}.on.{event}", event, step.go)
     yield from _missing(flow, key, state)
+    yield from _unheard(flow, key, state)
+
+
+def _closed_way(flow: Flow, key: str, event: str, go: str) -> Iterator[Problem]:
+    """Callers can leave every state; a state may have words of its own for it, and no more."""
+    out = getattr(flow, _OUT[event])
+    if event == GOODBYE and not go:
+        yield key, f"keeps a caller who takes leave; let it go to {out!r}, or to a state that does"
+    elif event != GOODBYE and go != out:
+        yield (
+            key,
+            f"takes the way to a person from the caller; let it go to {out!r}, or take another "
+            + ("key" if event == "0" else "intent"),
+        )
+
+
+def _unheard(flow: Flow, key: str, state: StateConfig) -> Iterator[Problem]:
+    """What a state waits for and cannot get."""
+    if not state.is_listening:
+        if state.listen:
+            yield f"{key}.listen", "nobody is listened to here; delete it"
+        if state.free:
+            yield f"{key}.free", "nobody is listened to here; delete it"
+        if state.next and state.on and not (state.tool or state.transfer or state.end):
+            yield f"{key}.on", "is never waited for, as next follows at once; delete one of them"
+        return
+    for name in state.listen:
+        if name in flow.slots and flow.slots[name].type in _ONLY_ASKED and name not in state.collect:
+            kind = flow.slots[name].type
+            yield f"{key}.listen", f"{name} is of type {kind}, taken only where it is asked for: use collect"
 
 
 def _unknown_event(flow: Flow, key: str, state: StateConfig, event: str) -> Iterator[Problem]:
@@ -108,38 +154,15 @@ def _missing(flow: Flow, key: str, state: StateConfig) -> Iterator[Problem]:
         yield key, "waits for an answer without having asked; give it say"
 
 
-def _text_problems(flow: Flow) -> Iterator[Problem]:
-    known = {*flow.variables, *flow.slots, *CLOCK}
-    known.update(name for tool in flow.tools.values() for name in tool.returns)
-    texts = [
-        (f"states.{name}.{field}", text)
-        for name, state in flow.states.items()
-        for field, text in texts_of(state)
-    ]
-    texts += [(f"everywhere.{event}.say", step.say) for event, step in flow.everywhere.items()]
-    texts += [(key, text) for key in ("confused", "voicemail") if (text := getattr(flow, key))]
-    for name, slot in flow.slots.items():
-        texts += [(f"slots.{name}.ask", slot.ask), (f"slots.{name}.again", slot.again)]
-        unknown = set(VARIABLE.findall(slot.read_back)) - known - {"value"}
-        if unknown or (slot.read_back and "{value}" not in slot.read_back):
-            yield f"slots.{name}.read_back", "expected a sentence with {value} and known variables"
-    for key, text in texts:
-        for unknown_name in sorted(set(VARIABLE.findall(text)) - known):
-            if OF_THE_CALL.fullmatch(unknown_name):
-                continue
-            yield key, f"no slot or variable {unknown_name!r}; there are: {', '.join(sorted(known))}"
-        if not VARIABLE.sub("", text).isprintable() or "{" in VARIABLE.sub("", text):
-            yield key, "has a line break or a brace that is no variable"
-
-
 def _reach_problems(flow: Flow) -> Iterator[Problem]:
     everywhere = {step.go for step in flow.everywhere.values() if step.go}
     reached = _closure(flow, {flow.start, flow.operator, flow.goodbye, *everywhere})
     for name in flow.states:
         if name not in reached:
             yield f"states.{name}", "is never reached; lead there or delete it"
-        elif name in _silent_circle(flow, name):
-            yield f"states.{name}.next", "goes round in a circle without ever listening to the caller"
+        elif _is_in_silent_circle(flow, name):
+            field = "next" if flow.states[name].next else "on"
+            yield f"states.{name}.{field}", "goes round in a circle without ever listening to the caller"
         elif not _may_end(flow, name):
             yield f"states.{name}", "never ends: no way from here leads to end: true or transfer"
 
@@ -160,16 +183,46 @@ def _may_end(flow: Flow, name: str) -> bool:
     return any(flow.states[one].end or flow.states[one].transfer for one in _closure(flow, {name}))
 
 
-def _silent_circle(flow: Flow, name: str) -> set[str]:
-    """The states of a circle through ``name`` in which nobody is listened to and no tool is called."""
-    seen: list[str] = []
-    while name in flow.states and name not in seen:
-        state = flow.states[name]
-        if state.is_listening or state.tool or state.transfer or state.end:
-            return set()
-        seen.append(name)
-        name = state.next
-    return set(seen[seen.index(name) :]) if name in seen else set()
+def _is_in_silent_circle(flow: Flow, name: str) -> bool:
+    """A way leads back there through states that listen to nobody: it would go round without end."""
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        one = todo.pop()
+        if one not in flow.states or flow.states[one].is_listening or flow.states[one].end:
+            continue
+        for _, after in followers(flow, one):
+            if after == name:
+                return True
+            if after not in seen:
+                seen.add(after)
+                todo.append(after)
+    return False
+
+
+def _word_problems(flow: Flow) -> Iterator[Problem]:
+    """Intents and options that cannot be told from one another, or not be understood at all."""
+    for field in ("examples", "keywords"):
+        seen: dict[str, str] = {}
+        for name, intent in flow.intents.items():
+            for text in getattr(intent, field):
+                other = seen.setdefault(_plain(text), name)
+                if other != name:
+                    yield f"intents.{name}.{field}", f"{text!r} stands under {other}, too; keep one"
+    for name, intent in flow.intents.items():
+        if not intent.examples and not intent.keywords:
+            yield f"intents.{name}", "has neither examples nor keywords, so it cannot be understood"
+    for name, slot in flow.slots.items():
+        seen = {}
+        for option, others in slot.options.items():
+            for text in (option.replace("_", " "), *others):
+                other = seen.setdefault(_plain(text), option)
+                if other != option:
+                    yield f"slots.{name}.options.{option}", f"{text!r} stands under {other}, too; keep one"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().strip(" .!?").split())
 
 
 def _unused(flow: Flow) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from sipagent.config.clock import clock_words
 from sipagent.flows.schema import (
     GOODBYE,
     NO,
@@ -344,7 +345,7 @@ def filled(text: str, talk: Talk, now: datetime) -> str:
             return talk.slots[name].spoken
         if name in talk.variables:
             return talk.variables[name]
-        return {"today": f"{now:%A, %B} {now.day}", "now": f"{now:%H:%M}"}.get(name, "")
+        return clock_words(now).get(name, "")
 
     return VARIABLE.sub(lambda match: value(match[1]), text)
 

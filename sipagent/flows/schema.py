@@ -12,6 +12,8 @@ from sipagent.config.source import SourceMap
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 VARIABLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 KEYS = "0123456789*#"
+LONGEST_PATIENCE_MS = 5_000
+_UNBOUNDED = 1_000_000_000
 SlotType = Literal["number", "digits", "phone", "date", "time", "name", "email", "yes_no", "choice", "text"]
 
 YES, NO, QUESTION = "yes", "no", "question"
@@ -52,19 +54,36 @@ class SlotConfig:
     """Of a ``choice``: value → other words for it."""
     least: int = 1
     """Smallest number, or fewest digits."""
-    most: int = 1_000_000_000
+    most: int = _UNBOUNDED
     """Largest number, or most digits."""
     region: str = "US"
     """Of a ``phone`` without a country code."""
     is_past: bool = False
     """Of a ``date``: it has been, as a birthday; else it is to come."""
+    patience_ms: int | None = None
+    """Silence at which the answer is taken, whatever was said. 0..5000; none: the type and the words tell."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
         if (self.type == "choice") != bool(self.options):
             yield "options", "belongs to a slot of type choice, and only there"
+        kinds: tuple[tuple[str, bool, tuple[SlotType, ...]], ...] = (
+            ("least", self.least != 1, ("number", "digits")),
+            ("most", self.most != _UNBOUNDED, ("number", "digits")),
+            ("region", self.region != "US", ("phone",)),
+            ("is_past", self.is_past, ("date",)),
+        )
+        for name, is_set, types in kinds:
+            if is_set and self.type not in types:
+                yield name, f"belongs to a slot of type {' or '.join(types)}; delete it"
+        if self.read_back and "{value}" not in self.read_back:
+            yield "read_back", "says nothing of what was heard; name it as {value}"
+        elif self.read_back and self.confirm == "never":
+            yield "read_back", "is never said, as confirm is never; delete one of them"
         if self.least > self.most:
             yield "most", f"is less than least ({self.least})"
+        if self.patience_ms is not None and not 0 <= self.patience_ms <= LONGEST_PATIENCE_MS:
+            yield "patience_ms", f"expected 0..{LONGEST_PATIENCE_MS} ms, got {self.patience_ms}"
         if not re.fullmatch("[A-Z]{2}", self.region):
             yield "region", f"expected a country such as US, got {self.region!r}"
 
@@ -156,7 +175,7 @@ class Flow:
     start: str
     """The first state; its ``say`` follows the persona's greeting."""
     time_zone: str = "UTC"
-    """Where "tomorrow" is meant."""
+    """Where "tomorrow" is meant, unless the call or the persona has a variable ``time_zone``."""
     variables: dict[str, str] = field(default_factory=dict)
     """Facts that texts may name; tools may change them."""
     intents: dict[str, IntentConfig] = field(default_factory=dict)
@@ -176,7 +195,7 @@ class Flow:
     confused: str = "Sorry, I didn't get that."
     """Said before the question is asked again."""
     voicemail: str = ""
-    """What is left on an answering machine."""
+    """Left on an answering machine by campaigns that have no text of their own; names ``variables`` alone."""
     source: SourceMap = field(
         default_factory=SourceMap, repr=False, compare=False, metadata={"derived": "source"}
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from sipagent.brain.types import Reader
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import expected_of
+from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step
 from sipagent.flows.schema import Flow
 from sipagent.flows.talk import Meaning, Talk
@@ -26,6 +27,7 @@ class Simulation:
     :param reader: the model's understanding; None: what the rules leave open is not understood.
     :param results: of the tools; without an entry a tool returns its first result.
     :param run_tool: really runs those that have no entry.
+    :param variables: of the persona and the call; they go before the flow's own.
     """
 
     flow: Flow
@@ -35,19 +37,28 @@ class Simulation:
     run_tool: RunTool | None = None
     talk: Talk = field(default_factory=Talk)
     called: dict[str, int] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def open(self) -> list[str]:
         """What is said first."""
-        return list(self._take(fm.Opened()))
+        zone = zone_of(self.flow, self.variables).key
+        return list(self._take(fm.Opened({**self.variables, TIME_ZONE: zone})))
 
     def hear(self, line: str) -> list[str]:
-        """What follows the caller's line; ``#1`` is a key, ``#`` alone too, an empty line is silence."""
+        """What follows the caller's line; ``#1`` is a key, ``#`` alone too, an empty line is silence, or the
+        pause behind a number that is being keyed in."""
         line = line.strip()
+        if not line and self.talk.keyed:
+            return self.pause()
         if not line:
             return list(self._take(fm.Silent()))
         if line.startswith("#") and len(line) > 1:
             return [text for key in line[1:] for text in self._take(fm.Pressed(key))]
         return list(self._take(fm.Heard(line, self.understand(line))))
+
+    def pause(self) -> list[str]:
+        """What follows when no more keys come; without a number under way nothing."""
+        return list(self._take(fm.KeysPaused())) if self.talk.keyed else []
 
     def understand(self, line: str) -> Meaning:
         """Rules first, then the model, as in a call."""

@@ -2,18 +2,21 @@
 
 import re
 import sqlite3
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
 
 from sipagent.campaigns.contact_sources import read_rows
-from sipagent.campaigns.contacts import contacts_of
-from sipagent.campaigns.running import read_list
+from sipagent.campaigns.contacts import Contact, contacts_of
+from sipagent.campaigns.running import order_of, read_list
+from sipagent.campaigns.store import Claim
+from sipagent.campaigns.voicemail import with_voicemails
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
 from sipagent.config.fields import DERIVED
+from sipagent.config.load import load_config
 from sipagent.errors import ConfigError
 from tests.unit.campaign_fixtures import BASE, write_campaign
 
@@ -147,6 +150,37 @@ def test_the_example_is_right_and_its_list_can_be_called() -> None:
     found = read_list(example)
     assert len(found.contacts) == 60
     assert {one.zones[0] for one in found.contacts} >= {"Asia/Kathmandu", "Pacific/Apia"}
+
+
+def left_to(contact: Contact, campaign: CampaignConfig) -> str:
+    return order_of(campaign, Claim(1, campaign.name, contact, 1)).script.voicemail
+
+
+def test_campaign_without_a_voicemail_leaves_that_of_its_flow(tmp_path: Path) -> None:
+    config = load_config(ROOT / "sip-flows.yaml")
+    extra = "variables: {patient: number}\n"
+    campaign = replace(write_campaign(tmp_path, extra), persona="reminder")
+    contact = Contact("a", "+15553000000", ("Europe/London",), {"patient": "Ann Lee"})
+    assert left_to(contact, campaign) == ""
+    (with_text,) = with_voicemails([campaign], config)
+    assert left_to(contact, with_text).startswith(
+        "Hello Ann Lee, this is Maple Street Dental about your appointment on Tuesday at ten."
+    )
+    own = replace(write_campaign(tmp_path, f'{extra}voicemail: "Hi {{patient}}."\n'), persona="reminder")
+    none = replace(write_campaign(tmp_path, f'{extra}voicemail: ""\n'), persona="reminder")
+    assert [left_to(contact, one) for one in with_voicemails([own, none], config)] == ["Hi Ann Lee.", ""]
+    assert with_voicemails([replace(campaign, persona="nobody")], config)[0].voicemail == ""
+
+
+def test_variables_of_the_persona_go_before_the_flows_in_its_voicemail(tmp_path: Path) -> None:
+    config = load_config(ROOT / "sip-flows.yaml")
+    persona = replace(config.personas["reminder"], variables={"appointment": "the {first}", "patient": "Bo"})
+    config = replace(config, personas={"reminder": persona})
+    (campaign,) = with_voicemails([replace(write_campaign(tmp_path), persona="reminder")], config)
+    contact = Contact("a", "+15553000000", ("Europe/London",))
+    assert "Hello Bo, this is Maple Street Dental about your appointment on the {first}." in left_to(
+        contact, campaign
+    )
 
 
 def test_the_page_has_every_key_and_the_example_as_it_stands() -> None:

@@ -1,21 +1,26 @@
 """A campaign call between session and conduct: what is asked of the stage, and what the call comes to."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sipagent.call import dialling
-from sipagent.call.outbound import CallResult
-from sipagent.campaigns.agent_dialler import ending_of
+from sipagent.call.outbound import CallResult, OutboundCall, PlacedCall
+from sipagent.call.spend import OutboundRefused
+from sipagent.campaigns.agent_dialler import AgentDialler, ending_of
 from sipagent.campaigns.conduct import Script
+from sipagent.campaigns.dialler import CallOrder
 from sipagent.campaigns.guide import CampaignGuide, moment_in
 from sipagent.campaigns.outcomes import Outcome
 from sipagent.codecs.tones import sine
+from sipagent.config.load import load_config
 from sipagent.units import SAMPLE_RATE_HZ, Pcm16
 
 pytestmark = pytest.mark.unit
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 SILENCE: Pcm16 = np.zeros(512, dtype=np.int16)
 SCRIPT = Script("This is an automated call.", "Please call us back.", "Maple Street Dental.", "9")
@@ -140,3 +145,25 @@ def test_call_me_back_at_five_is_by_the_callees_clock() -> None:
     call.guide.left(is_broken=False)
     (wish,) = ending_of(call.guide, result(dialling.Outcome.ANSWERED, 200)).results
     assert wish.data == {"at": "2026-11-23T17:00-05:00"}
+
+
+class Agent:
+    """Takes orders for calls."""
+
+    lines = (4, 0)
+
+    def __init__(self) -> None:
+        self.calls: list[OutboundCall] = []
+
+    def place(self, call: OutboundCall, on_progress: object = None) -> PlacedCall:
+        self.calls.append(call)
+        raise OutboundRefused("enough")
+
+
+def test_the_flow_is_told_in_which_zone_the_contact_lives() -> None:
+    agent = Agent()
+    order = CallOrder(
+        1, "c", "+15550100", "", "", "reminder", "Asia/Kathmandu", 1, 30, 60, SCRIPT, {"name": "Bo"}
+    )
+    AgentDialler(load_config(ROOT / "sip-campaigns.yaml"), agent).place(order, lambda event: None)
+    assert agent.calls[0].flow_variables == {"name": "Bo", "time_zone": "Asia/Kathmandu"}

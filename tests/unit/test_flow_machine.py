@@ -147,6 +147,11 @@ def test_number_can_be_keyed_in() -> None:
     )
 
 
+def test_empty_line_is_the_pause_behind_keys() -> None:
+    hold("receptionist", [*BOOKING[:3], ("#5550199", ""), ("", "zero one nine nine")])
+    hold("receptionist", [*BOOKING[:3], ("#0", ""), ("", "[transfer to desk]")])
+
+
 def test_answers_of_no_use_end_at_a_person() -> None:
     call = hold(
         "receptionist",

@@ -2,20 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
 
 from sipagent.call.answers import Answers
-from sipagent.call.dictation import Asked
+from sipagent.call.awaited import asked_of
+from sipagent.call.dictation import AnswerForm, Asked
 from sipagent.call.flow_talk import Deeds, FlowParts, FlowTalk, Understood
 from sipagent.call.tool_calls import ToolCalls, ToolDone
 from sipagent.call.tool_port import CallContext, ToolAnswer, ToolCall
 from sipagent.call.utterance import Utterance
+from sipagent.flows.expected import expected_of
 from sipagent.flows.load import load_flow
-from sipagent.flows.talk import Meaning
+from sipagent.flows.schema import SlotConfig, SlotType
+from sipagent.flows.talk import Meaning, Talk
 from sipagent.units import monotonic_ms
 
 pytestmark = pytest.mark.unit
@@ -62,7 +68,14 @@ class Record:
 class Call:
     """Speaker, lane and deeds of one call: notes what is said, runs jobs when told to."""
 
-    def __init__(self, name: str, *, safe: bool = False, transfers: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        safe: bool = False,
+        transfers: bool = False,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         flow = load_flow(FLOWS / f"{name}.yaml")
         if safe:
             object.__setattr__(flow.tools["book_slot"], "safe", True)
@@ -82,7 +95,7 @@ class Call:
         self.transfers = transfers
         self.record = Record()
         tools = ToolCalls(self.tools, CallContext("c1"), self.record, self.posted.append)
-        parts = FlowParts(flow, None, self, self.tools)  # type: ignore[arg-type]  # a lane in a test's hand
+        parts = FlowParts(flow, None, self, self.tools, variables)  # type: ignore[arg-type]  # a lane in a test's hand
         log = structlog.get_logger()
         answers = Answers(self, None)  # type: ignore[arg-type]  # a speaker in a test's hand
         self.talk = FlowTalk(parts, self, answers, deeds, tools, self.posted.append, log)  # type: ignore[arg-type]
@@ -255,6 +268,47 @@ def test_patience_follows_the_open_slot() -> None:
         call.turn(*texts)
         asked.append(call.talk.asked)
     assert asked == [Asked.SPELLING, Asked.PHONE, Asked.YES_NO]
+
+
+def test_slot_tells_what_it_knows_of_its_answer() -> None:
+    call = Call("receptionist")
+    slots = call.talk._flow.slots
+    slots["day"] = replace(slots["day"], patience_ms=900)
+    slots["name"] = replace(slots["name"], type="digits", least=4, most=6)
+    slots["phone"] = replace(slots["phone"], region="GB")
+    assert call.talk.form == AnswerForm()
+    call.turn(BOOKING[0])
+    assert (call.talk.asked, call.talk.form.patience_ms) == (Asked.DATE, 900)
+    call.turn(BOOKING[1])
+    assert (call.talk.asked, call.talk.form) == (Asked.NUMBER, AnswerForm(4, 6))
+    call.turn("4711")
+    assert (call.talk.asked, call.talk.form) == (Asked.YES_NO, AnswerForm()), "its read-back"
+    call.turn("yes")
+    assert (call.talk.asked, call.talk.form) == (Asked.PHONE, AnswerForm(7, 11))
+
+
+@pytest.mark.parametrize(
+    ("told", "zone"),
+    [
+        ({"time_zone": "Pacific/Kiritimati"}, "Pacific/Kiritimati"),
+        ({"time_zone": "Pacific/Pago_Pago"}, "Pacific/Pago_Pago"),
+        ({"time_zone": "Mars/Olympus"}, "America/New_York"),
+        ({}, "America/New_York"),
+    ],
+)
+def test_tomorrow_is_meant_where_the_caller_is(told: Mapping[str, str], zone: str) -> None:
+    call = Call("receptionist", variables=told)
+    call.turn(BOOKING[0], "tomorrow")
+    tomorrow = datetime.now(ZoneInfo(zone)).date() + timedelta(days=1)
+    assert call.talk._talk.slots["day"].value == tomorrow.isoformat()
+    assert call.talk._talk.variables["time_zone"] == zone
+
+
+def test_every_type_of_slot_has_its_patience() -> None:
+    expected = expected_of(load_flow(FLOWS / "receptionist.yaml"), Talk("booking", asking="day"))
+    for one in get_args(SlotType):
+        slot = SlotConfig(type=one, ask="?")
+        assert asked_of(replace(expected, slots=(slot,))) not in (None, Asked.SOMETHING), one
 
 
 def test_tool_leaves_its_beginning_and_end_and_is_filled_with_its_own_words() -> None:

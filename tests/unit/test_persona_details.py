@@ -152,6 +152,15 @@ def test_who_calls_may_be_greeted_by_name_and_without_one(
     assert as_said(own, known_variables(own, offer, None)).greeting == said
 
 
+def test_a_flow_keeps_to_the_personas_clock_unless_the_call_tells_another() -> None:
+    offer = cast(Offer, SimpleNamespace(identity=Identity()))
+    assert "time_zone" not in known_variables(persona_of(), offer, None)
+    own = persona_of(time_zone="Asia/Tokyo")
+    assert known_variables(own, offer, None)["time_zone"] == "Asia/Tokyo"
+    told = persona_of(time_zone="Asia/Tokyo", variables={"time_zone": "Asia/Seoul"})
+    assert known_variables(told, offer, None)["time_zone"] == "Asia/Seoul"
+
+
 def test_what_the_call_may_not_bring_needs_something_to_say_instead(tmp_path: Path) -> None:
     path = sip_yaml(tmp_path)
     path.write_text(path.read_text().replace("Hello.", '"Hello {caller_name}, on {x_line}."'))

@@ -4,7 +4,7 @@ import pytest
 
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
-from sipagent.call.dictation import Asked
+from sipagent.call.dictation import AnswerForm, Asked
 from sipagent.call.endpointing import (
     CommitDelays,
     EndScores,
@@ -565,6 +565,17 @@ def test_model_that_takes_long_to_read_is_not_waited_for() -> None:
     assert script(ev.Tick(3700)) == [ev.Commit(script.turn.attempt, text)]
 
 
+def test_patience_of_a_slot_may_be_longer_than_any_other() -> None:
+    script = Script().greeted()
+    script(ev.SpeechEnded(1500, Asked.TEXT, AnswerForm(patience_ms=3000)))
+    script.spoke(2000, 3000)
+    attempt = script.turn.attempt
+    script.heard("It hurts.", 3300)
+    script(ev.ReplyBegan(attempt))
+    assert script(ev.Tick(5999)) == []
+    assert script(ev.Tick(6000)) == [ev.Commit(attempt, "It hurts.")]
+
+
 def test_caller_who_pauses_long_is_given_longer() -> None:
     question = "What is your address?"
     patience = Patience().paused(100, None)
@@ -602,6 +613,7 @@ def test_machine_learns_the_tempo_from_pauses_within_a_turn() -> None:
         ("What is your reference number?", Asked.NUMBER),
         ("Could I have the number on your card?", Asked.CARD),
         ("Could you spell that?", Asked.SPELLING),
+        ("Could I have your e-mail address?", Asked.EMAIL),
         ("Sure. Which day?", Asked.SOMETHING),
         ("We are open on Friday.", Asked.NOTHING),
         ("", Asked.NOTHING),
