@@ -140,3 +140,47 @@ def test_call_me_back_at_five_is_by_the_callees_clock() -> None:
     call.guide.left(is_broken=False)
     (wish,) = ending_of(call.guide, result(dialling.Outcome.ANSWERED, 200)).results
     assert wish.data == {"at": "2026-11-23T17:00-05:00"}
+
+
+def test_a_wish_not_to_be_called_is_told_in_that_moment_once_before_the_hang_up() -> None:
+    def wishes(say: str, what: str) -> list[str]:
+        stage = Stage()
+        guide = CampaignGuide(
+            SCRIPT, "America/New_York", lambda: NOW, lambda _: None, lambda: stage.done.append("wish")
+        )
+        guide.enter(stage)
+        guide.answered()
+        for window in range(60):
+            guide.window(SILENCE, 0.9 if window < 16 else 0.0)
+        match what:
+            case "said":
+                guide.caller_said(say)
+            case "pressed":
+                guide.pressed(say)
+            case "flow":
+                guide.outcome(say, {})
+        guide.outcome("confirmed", {})
+        guide.left(is_broken=False)
+        return stage.done[1:]
+
+    assert wishes("Please stop calling me.", "said") == ["wish", "silent", "hang up"]
+    assert wishes("9", "pressed") == ["wish", "silent", "hang up"]
+    assert wishes("opt_out", "flow") == ["wish"]
+    assert wishes("call_back", "flow") == []
+    assert wishes("1", "pressed") == []
+    assert wishes("Yes, I'll be there.", "said") == []
+
+
+def test_what_a_person_wanted_counts_also_where_the_call_left_no_result() -> None:
+    call = Call()
+    call.guide.answered()
+    call.guide.pressed("9")
+    call.guide.left(is_broken=False)
+    assert ending_of(call.guide, None).wants_no_more_calls
+    call = Call()
+    call.guide.answered()
+    call.guide.outcome("call_back", {"at": "17:00"})
+    call.guide.left(is_broken=False)
+    ending = ending_of(call.guide, None)
+    assert (ending.outcome, [one.name for one in ending.results]) == (Outcome.FAILED, ["call_back"])
+    assert ending_of(Call().guide, None).outcome is Outcome.FAILED
