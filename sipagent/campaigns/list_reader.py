@@ -1,6 +1,7 @@
 """Reads campaigns' lists: at once, or on threads of their own, for a command may take minutes."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,9 @@ from sipagent.campaigns.contacts import ContactList
 from sipagent.campaigns.running import read_list
 from sipagent.config.campaign import CampaignConfig
 from sipagent.errors import ConfigError
+
+_KEPT_S = 30.0
+"""A list that was not asked for so long is read again."""
 
 
 class ListReader(Protocol):
@@ -36,6 +40,12 @@ class _Reading:
     config: CampaignConfig
     run_at: datetime
     found: ContactList | Exception | None = None
+    found_s: float = 0.0
+
+    @property
+    def is_stale(self) -> bool:
+        """Nobody asked for it when it came: the campaign was paused, or another server's."""
+        return self.found is not None and time.monotonic() - self.found_s > _KEPT_S
 
 
 class ReadBeside:
@@ -50,7 +60,7 @@ class ReadBeside:
     def read(self, config: CampaignConfig, run_at: datetime, wake: Callable[[], None]) -> ContactList | None:
         """As ``ListReader.read``."""
         reading = self._readings.get(config.name)
-        if reading is None or (reading.config, reading.run_at) != (config, run_at):
+        if reading is None or reading.is_stale or (reading.config, reading.run_at) != (config, run_at):
             reading = self._readings[config.name] = _Reading(config, run_at)
             name = f"list-{config.name}"
             threading.Thread(target=_read, args=(reading, wake), name=name, daemon=True).start()
@@ -63,10 +73,13 @@ class ReadBeside:
 
 
 def _read(reading: _Reading, wake: Callable[[], None]) -> None:
+    found: ContactList | Exception
     try:
-        reading.found = read_list(reading.config)
+        found = read_list(reading.config)
     except ConfigError as error:
-        reading.found = error
+        found = error
     except Exception as error:  # told as a problem of the list: it must not be read for ever
-        reading.found = ConfigError([f"{reading.config.source.path}: the list cannot be read: {error!r}"])
+        found = ConfigError([f"{reading.config.source.path}: the list cannot be read: {error!r}"])
+    reading.found_s = time.monotonic()
+    reading.found = found
     wake()

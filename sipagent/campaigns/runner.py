@@ -92,9 +92,7 @@ class CampaignRunner(Settling):
         try:
             next_at = work(clock())
             self._told_fault = ""
-        except (
-            Exception
-        ) as error:  # what cannot be recorded is not done; calls in progress want to be settled
+        except Exception as error:  # what cannot be recorded is not done; calls in progress go on
             self._fault(error)
             next_at = clock() + _SOON
         self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))

@@ -46,8 +46,14 @@ class Settling:
         while self._unsettled:
             event = self._unsettled[0]
             one = next((r for r in self._running.values() if event.attempt_id in r.calls), None)
-            if one is not None:
-                self._settle(one, event, now)
+            try:
+                if one is not None:
+                    self._settle(one, event, now)
+            except SipAgentError:
+                raise
+            except Exception:  # a fault of ours, with this one: the others must not wait for it
+                self._unsettled.rotate(-1)
+                raise
             self._unsettled.popleft()
 
     def _settle(self, one: Running, event: CallEvent, now: datetime) -> None:

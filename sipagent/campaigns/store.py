@@ -81,6 +81,7 @@ class CampaignStore(ContactStore):
         """
         one, now_s = waiting.contact, seconds_of(now)
         with self._writing() as database:
+            self._drop_unlisted(database, campaign, one.key)
             row = database.execute(
                 "SELECT state, attempts, due_at, number FROM contact WHERE campaign=? AND key=?",
                 (campaign, one.key),
@@ -183,6 +184,7 @@ class CampaignStore(ContactStore):
         """This server lives: keep its running attempts."""
         now_s = seconds_of(now)
         with self._writing() as database:
+            database.execute("DELETE FROM server WHERE lives_until<?", (now_s - LEASE_S,))
             database.execute("INSERT OR REPLACE INTO server VALUES (?, ?)", (self.server, now_s + LEASE_S))
             database.execute(
                 "UPDATE attempt SET lease_until=? WHERE server=? AND state IN ('claimed', 'dialling') "
@@ -227,7 +229,7 @@ class CampaignStore(ContactStore):
             return True
 
     def _drop_unlisted(self, database: sqlite3.Connection, campaign: str, key: str) -> None:
-        """The list was read during the call, and the contact was not on it."""
+        """The list was read while the contact was being called, and did not have it."""
         row = database.execute(
             "UPDATE contact SET state='expired', why=?, owed=0 WHERE campaign=? AND key=? "
             "AND state='waiting' AND run_at<(SELECT run_at FROM campaign WHERE name=?) RETURNING number",

@@ -1,5 +1,6 @@
 """What goes wrong around a call costs a pause, never a wish, an ending or another campaign."""
 
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ from sipagent.campaigns.outcomes import Ending, FlowResult, Outcome
 from sipagent.campaigns.results import hand_on
 from sipagent.campaigns.runner import CampaignRunner
 from sipagent.campaigns.running import read_list
-from sipagent.campaigns.store import LEASE_S, CampaignStore
+from sipagent.campaigns.store import LEASE_S, CampaignStore, Claim
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.cli.main import main
 from sipagent.config.campaign import CampaignConfig
@@ -315,6 +317,50 @@ def test_a_list_that_cannot_be_read_beside_pauses_as_ever(tmp_path: Path) -> Non
         store.want_run("test", MONDAY)
         until(lambda: bool(runner.tick(NOON) and store.state("test")[0] == "paused"))
         assert "list.csv:2" in store.state("test")[1]
+
+
+def test_a_list_that_nobody_asked_for_in_time_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, reader, woken = write_campaign(tmp_path, people=2), ReadBeside(), threading.Event()
+    assert reader.read(config, NOON, woken.set) is None
+    assert woken.wait(10)
+    write_campaign(tmp_path, people=3)
+    monkeypatch.setattr("sipagent.campaigns.list_reader._KEPT_S", -1.0)
+    woken.clear()
+    assert reader.read(config, NOON, woken.set) is None
+    assert woken.wait(10)
+    monkeypatch.setattr("sipagent.campaigns.list_reader._KEPT_S", 30.0)
+    found = reader.read(config, NOON, woken.set)
+    assert found is not None
+    assert len(found.contacts) == 3
+
+
+def test_an_end_that_a_fault_of_ours_holds_up_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, dialler = write_campaign(tmp_path, people=3), TellingDialler()
+    with life(tmp_path, config, dialler) as one:
+        one.store.want_run("test", MONDAY)
+        until(
+            lambda: bool(
+                one.runner.tick(NOON + timedelta(seconds=len(dialler.orders))) and one.runner.calls == 3
+            )
+        )
+        settle = one.store.settle
+
+        def faulty(claim: Claim, *rest: Any, **named: Any) -> bool:
+            if claim.contact.number == "+15553000000":
+                raise ValueError("a fault of ours")
+            return settle(claim, *rest, **named)
+
+        monkeypatch.setattr(one.store, "settle", faulty)
+        dialler.finish()
+        for _ in range(4):
+            with contextlib.suppress(ValueError):
+                one.runner.tick(NOON + timedelta(seconds=9))
+        assert one.runner.calls == 1
+        assert len(one.store.opted_out()) == 2
 
 
 # --- results ---

@@ -220,6 +220,20 @@ def test_who_left_the_list_during_the_call_is_not_called_again(tmp_path: Path) -
         assert (gone["state"], gone["why"]) == ("expired", "no longer on the list")
 
 
+def test_who_left_the_list_while_a_server_died_over_the_claim_is_not_called(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path, people=1)
+    now = MONDAY + timedelta(hours=10)
+    with closing(CampaignStore(tmp_path / "s.sqlite", "a")) as store:
+        store.enrol("test", read_list(config).contacts, run_at=MONDAY, due=MONDAY)
+        claim = store.claim("test", store.due("test", now, 1)[0], now)
+        assert claim is not None
+        store.enrol("test", [], run_at=now, due=now)
+        store.release(claim)
+        assert store.claim("test", store.due("test", now, 1)[0], now) is None
+        assert store.next_due("test") is None
+        assert [one.rule for one in store.untold()] == ["no longer on the list"]
+
+
 def test_no_number_is_called_too_soon_or_too_often_whoever_wants_it(tmp_path: Path) -> None:
     config = write_campaign(tmp_path, "retry: {attempts: 20, after: {busy: 0s}}\n" + NO_BREAKER, people=1)
     with life(tmp_path, config, FakeDialler(lambda order, before: BUSY)) as one:
