@@ -1,21 +1,26 @@
 """A campaign call between session and conduct: what is asked of the stage, and what the call comes to."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sipagent.call import dialling
-from sipagent.call.outbound import CallResult
-from sipagent.campaigns.agent_dialler import ending_of
+from sipagent.call.outbound import CallProgress, CallResult, OutboundCall, PlacedCall
+from sipagent.campaigns.agent_dialler import AgentDialler, ending_of
 from sipagent.campaigns.conduct import Script
+from sipagent.campaigns.dialler import CallEvent, CallOrder, Finished, WantsNoCalls
 from sipagent.campaigns.guide import CampaignGuide, moment_in
 from sipagent.campaigns.outcomes import Outcome
 from sipagent.codecs.tones import sine
+from sipagent.config.load import load_config
 from sipagent.units import SAMPLE_RATE_HZ, Pcm16
 
 pytestmark = pytest.mark.unit
 
+ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 SILENCE: Pcm16 = np.zeros(512, dtype=np.int16)
 SCRIPT = Script("This is an automated call.", "Please call us back.", "Maple Street Dental.", "9")
@@ -184,3 +189,31 @@ def test_what_a_person_wanted_counts_also_where_the_call_left_no_result() -> Non
     ending = ending_of(call.guide, None)
     assert (ending.outcome, [one.name for one in ending.results]) == (Outcome.FAILED, ["call_back"])
     assert ending_of(Call().guide, None).outcome is Outcome.FAILED
+
+
+def test_the_dialler_tells_a_wish_before_the_end_of_the_call() -> None:
+    class Agent:
+        """Takes every call."""
+
+        lines = (4, 0)
+
+        def place(
+            self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
+        ) -> PlacedCall:
+            self.guide, self.placed = call.guide, PlacedCall(call.to, on_progress)
+            return self.placed
+
+    agent, events = Agent(), list[CallEvent]()
+    dialler = AgentDialler(load_config(ROOT / "sip-campaigns.yaml"), agent, lambda: NOW)
+    order = CallOrder(7, "test", "+15550100", "", "", "reminder", "America/New_York", 1, 30, 60, SCRIPT)
+    dialler.place(order, events.append)
+    assert agent.guide is not None
+    agent.guide.enter(Stage())
+    agent.guide.answered()
+    agent.guide.pressed("9")
+    assert events == [WantsNoCalls(7)]
+    agent.placed.finish(result(dialling.Outcome.ANSWERED, 200))
+    agent.guide.left(is_broken=False)
+    (_, finished) = events
+    assert isinstance(finished, Finished)
+    assert finished.ending.wants_no_more_calls
