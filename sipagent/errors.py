@@ -83,3 +83,9 @@ class LedgerUnavailable(LedgerError):
 
 class CampaignError(SipAgentError):
     """A campaign cannot do what was asked; the line says what, where and what to do."""
+
+
+class CampaignStateError(CampaignError):
+    """The campaigns' state file cannot be read or written at the moment; nothing has changed."""
+
+    retryable = True

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 from sipagent.campaigns.conduct import Script
@@ -29,20 +28,11 @@ class CallOrder:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-class Progress(StrEnum):
-    """Where a call stands."""
-
-    RINGING = "ringing"
-    EARLY_MEDIA = "early_media"
-    ANSWERED = "answered"
-
-
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A call has come further; each at most once, in the order of ``Progress``, none after ``Finished``."""
+class WantsNoCalls:
+    """The person on the line has just asked for it; ``Finished`` follows."""
 
     attempt_id: int
-    progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +50,10 @@ class NotPlaced:
     attempt_id: int
     why: str
     is_lasting: bool
-    """The same order will be refused again."""
+    """The same order will be refused again, until somebody changes the configuration."""
 
 
-CallEvent = Moved | Finished | NotPlaced
+CallEvent = WantsNoCalls | Finished | NotPlaced
 Tell = Callable[[CallEvent], None]
 
 

@@ -28,11 +28,16 @@ class CampaignGuide:
         zone_name: str,
         clock: Callable[[], datetime],
         on_left: Callable[["CampaignGuide"], None],
+        on_opted_out: Callable[[], None] = lambda: None,
     ) -> None:
-        """:param zone_name: the callee's, in which "call me back at five" is meant."""
+        """:param zone_name: the callee's, in which "call me back at five" is meant.
+
+        :param on_opted_out: told once, in the moment in which the person asks for no more calls.
+        """
         self.announcement = script.announcement
         self._conduct = Conduct(script)
         self._zone_name, self._clock, self._on_left = zone_name, clock, on_left
+        self._on_opted_out, self._has_opted_out = on_opted_out, False
         self._stage: Stage | None = None
         self._at_ms = _BEFORE_MS
         self._results: list[FlowResult] = []
@@ -80,6 +85,7 @@ class CampaignGuide:
         if name == CALL_BACK and (at := moment_in(facts.values(), self._zone_name, self._clock())):
             facts["at"] = at.isoformat(timespec="minutes")
         self._results = [one for one in self._results if one.name != name] + [FlowResult(name, facts)]
+        self._tell_wish()
 
     def left(self, *, is_broken: bool) -> None:
         """As ``Guide.left``."""
@@ -98,7 +104,15 @@ class CampaignGuide:
         """It is known who or what answered, or what the network's tones said."""
         return self._conduct.answerer is not None
 
+    def _tell_wish(self) -> None:
+        """Before anything else is done: the wish must outlive us."""
+        if not self._has_opted_out and self._conduct.ending(0, 0, self._results).wants_no_more_calls:
+            self._has_opted_out = True
+            self._on_opted_out()
+
     def _do(self, actions: tuple[Action, ...]) -> None:
+        if actions:
+            self._tell_wish()
         for action in actions:
             if self._stage is None:
                 return

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sipagent.campaigns.outcomes import REACHED, Outcome
+from sipagent.campaigns.outcomes import NOT_CARRIED, REACHED, Outcome
 from sipagent.config.campaign import CampaignLimitsConfig
+
+_DAY_S = 86_400
 
 
 @dataclass(slots=True)
@@ -59,12 +62,39 @@ def breaker_reason(limits: CampaignLimitsConfig, latest: Sequence[Outcome]) -> s
 
     :param latest: outcomes of the latest calls, as many as ``breaker_calls`` or fewer.
     """
-    if len(latest) < limits.breaker_calls or not limits.breaker_answered_pct:
+    if len(latest) < limits.breaker_calls:
         return ""
     answered = sum(outcome in REACHED for outcome in latest)
-    if 100 * answered >= limits.breaker_answered_pct * len(latest):
-        return ""
-    return f"breaker: {answered} of the last {len(latest)} calls were answered; look why, then resume"
+    if 100 * answered < limits.breaker_answered_pct * len(latest):
+        return f"breaker: {answered} of the last {len(latest)} calls were answered; look why, then resume"
+    failed = sum(outcome in NOT_CARRIED for outcome in latest)
+    if 100 * failed > limits.breaker_failed_pct * len(latest):
+        return f"breaker: {failed} of the last {len(latest)} calls failed; look why, then resume"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFloor:
+    """What no number is called beyond, whichever campaigns want it."""
+
+    least_pause: timedelta = timedelta(minutes=15)
+    """From the end of a call to the next."""
+    most_a_day: int = 3
+    """In any 24 hours."""
+
+
+def free_from(floor: CallFloor, calls: Sequence[tuple[int, int]]) -> int:
+    """The first second at which a number may be called again.
+
+    :param calls: (began, ended) of the number's latest calls, the latest last; the ended is the began while
+        it is not known.
+    """
+    if not calls:
+        return 0
+    free_s = max(ended for _, ended in calls) + int(floor.least_pause.total_seconds())
+    if len(calls) >= floor.most_a_day:
+        free_s = max(free_s, calls[-floor.most_a_day][0] + _DAY_S)
+    return free_s
 
 
 def free_lines(*, lines: int, busy: int, kept_free: int) -> int:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import structlog
 
 from sipagent.call.audit import Book
-from sipagent.campaigns.runner import Note
+from sipagent.campaigns.settling import Note
+from sipagent.errors import LedgerError
 from sipagent.ledger import Kind
 
 
@@ -20,6 +21,9 @@ def noting(log: structlog.stdlib.BoundLogger, ledger: Book | None) -> Note:
         log.info("campaign.decided", campaign=campaign, decision=decision, rule=rule, **pii)
         if ledger is not None:
             body = {"campaign": campaign, "decision": decision, "rule": rule}
-            ledger.append(Kind.CAMPAIGN_DECIDED, body, sealed=dict(personal) or None)
+            try:
+                ledger.append(Kind.CAMPAIGN_DECIDED, body, sealed=dict(personal) or None)
+            except LedgerError as error:  # a call is under way: it must go on as decided
+                log.error("campaign.not_entered", campaign=campaign, decision=decision, reason=str(error))
 
     return note

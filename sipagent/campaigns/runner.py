@@ -5,36 +5,35 @@
     tick ── mailbox ─▶ settle ── sweep, renew ── runs ─▶ enrol ── pick ─▶ claim ─▶ dial ─▶ Dialler.place
                                                             window, lists, pacing ┘
 
-``tick`` is told the time and never waits, so that a week passes in seconds where nobody talks.
+``tick`` is told the time and never waits, so that a week passes in seconds where nobody talks. A fault costs
+the campaign that has it a pause, never the calls in progress: their ends and wishes are recorded as soon as
+that can be done.
 """
 
-import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sipagent.campaigns.dialler import CallEvent, Dialler, Finished, Moved, NotPlaced
-from sipagent.campaigns.outcomes import Follow, follow_up
-from sipagent.campaigns.pacing import breaker_reason, day_obstacle, price_of
-from sipagent.campaigns.running import IDLE, Running, next_run, order_of, read_list
-from sipagent.campaigns.store import LEASE_S, CampaignStore, Waiting
+from sipagent.campaigns.dialler import Dialler, Finished
+from sipagent.campaigns.list_reader import ListReader, ReadAtOnce
+from sipagent.campaigns.outcomes import Ending, Outcome
+from sipagent.campaigns.pacing import CallFloor, breaker_reason, day_obstacle, price_of
+from sipagent.campaigns.running import IDLE, Running, next_run, order_of
+from sipagent.campaigns.settling import TRY_AGAIN, Note, Settling, note_nothing, words_of
+from sipagent.campaigns.store import LEASE_S, CampaignStore, Claim
+from sipagent.campaigns.store_contacts import Waiting
 from sipagent.config.campaign import CampaignConfig
-from sipagent.errors import CampaignError, ConfigError
+from sipagent.errors import CampaignError, CampaignStateError, ConfigError
 
-Note = Callable[[str, str, str, Mapping[str, str]], None]
-"""(campaign, decision, rule, personal facts): for log and ledger."""
 _RENEW = timedelta(seconds=15)
 _HELD = timedelta(minutes=1)
 _PICK = 50
 _LAST_CALLS = timedelta(seconds=10)
-_TRY_AGAIN = timedelta(seconds=30)
+_SOON = timedelta(seconds=1)
 
 
-def note_nothing(campaign: str, decision: str, rule: str, personal: Mapping[str, str]) -> None:
-    """The ``Note`` of a runner that keeps no records."""
-
-
-class CampaignRunner:
+class CampaignRunner(Settling):
     """All campaigns of one server."""
 
     def __init__(
@@ -43,26 +42,30 @@ class CampaignRunner:
         store: CampaignStore,
         dialler: Dialler,
         note: Note = note_nothing,
+        reader: ListReader | None = None,
     ) -> None:
+        """:param reader: reads lists; None: they are read within ``tick``."""
+        super().__init__(store, note)
         self._running = {config.name: Running.of(config) for config in campaigns}
-        self._store, self._dialler, self._note = store, dialler, note
-        self._mailbox: queue.SimpleQueue[CallEvent] = queue.SimpleQueue()
+        self._dialler = dialler
+        self._reader = reader or ReadAtOnce()
+        self._undialled: list[Claim] = []
+        """Claims that could neither be dialled nor given back."""
+        self._told_fault = ""
         self._renewed: datetime | None = None
-        self._wake = threading.Event()
         self._next_campaigns: tuple[CampaignConfig, ...] | None = None
         self._note_overrides()
 
     def __repr__(self) -> str:
         return f"CampaignRunner({len(self._running)} campaigns, {self.calls} calls)"
 
-    @property
-    def calls(self) -> int:
-        """Calls in progress."""
-        return sum(len(one.calls) for one in self._running.values())
+    def use(self, campaigns: tuple[CampaignConfig, ...], floor: CallFloor | None = None) -> None:
+        """Run these from the next tick on. Calls in progress end as they began. Any thread.
 
-    def use(self, campaigns: tuple[CampaignConfig, ...]) -> None:
-        """Run these from the next tick on. Calls in progress end as they began. Any thread."""
+        :param floor: what no number is called beyond; None: as before.
+        """
         self._next_campaigns = campaigns
+        self._store.floor = floor or self._store.floor
         self._wake.set()
 
     def run(
@@ -80,16 +83,26 @@ class CampaignRunner:
         deadline = clock() + _LAST_CALLS
         while self.calls and clock() < deadline:
             self._round(clock, self._keep)
-        self._store.resign()
+        try:
+            self._store.resign()
+        except CampaignStateError as error:  # another server takes over when the lease has run out
+            self._fault(error)
 
     def _round(self, clock: Callable[[], datetime], work: Callable[[datetime], datetime]) -> None:
         try:
             next_at = work(clock())
-        except CampaignError as error:  # what cannot be recorded is not done
-            self._note("", "not_recorded", str(error), {})
-            next_at = clock() + timedelta(seconds=1)
+            self._told_fault = ""
+        except Exception as error:  # what cannot be recorded is not done; calls in progress go on
+            self._fault(error)
+            next_at = clock() + _SOON
         self._wake.wait(min(1.0, max(0.02, (next_at - clock()).total_seconds())))
         self._wake.clear()
+
+    def _fault(self, error: Exception) -> None:
+        text = words_of(error)
+        if text != self._told_fault:
+            self._told_fault = text
+            self._note("", "not_recorded", text, {})
 
     def tick(self, now: datetime) -> datetime:
         """Do what is due.
@@ -99,17 +112,30 @@ class CampaignRunner:
         """
         self._keep(now)
         self._take_campaigns()
-        return min([now + IDLE, *(self._advance(one, now) for one in self._running.values())])
+        return min([now + IDLE, *(self._advance_alone(one, now) for one in self._running.values())])
 
     def _keep(self, now: datetime) -> datetime:
         """What calls in progress need: their ends are recorded, their leases renewed."""
         self._settle_all(now)
+        while self._undialled:
+            self._store.take_back(self._undialled[-1], now, "not dialled", now)
+            self._undialled.pop()
+        self._enter_untold()
         if self._renewed is None or now - self._renewed >= _RENEW:
             self._store.renew(now)
             for attempt_id in self._store.sweep(now).unsettled:
                 self._note("", "attempt_unsettled", str(attempt_id), {})
             self._renewed = now
         return now + _RENEW
+
+    def _enter_untold(self) -> None:
+        """What others have decided: the operator at the command line, the store within a transaction."""
+        if decisions := self._store.untold():
+            for one in decisions:
+                self._note(
+                    one.campaign, one.decision, one.rule, {"contact": one.number} if one.number else {}
+                )
+            self._store.told(decisions)
 
     def _take_campaigns(self) -> None:
         """What ``use`` has brought; a campaign that is gone stays as long as it has calls."""
@@ -120,7 +146,7 @@ class CampaignRunner:
         running = {config.name: Running.of(config) for config in campaigns}
         for name, one in kept.items():
             if name in running:
-                running[name].calls = one.calls
+                running[name].calls, running[name].opted_out = one.calls, one.opted_out
             else:
                 one.is_gone = True
                 running[name] = one
@@ -140,6 +166,23 @@ class CampaignRunner:
             one.asks_again = now + _RENEW
         return one.leads_until is not None and now < one.leads_until
 
+    def _advance_alone(self, one: Running, now: datetime) -> datetime:
+        """One campaign; its fault is not the others'."""
+        if one.rests_until is not None and now < one.rests_until:
+            return one.rests_until
+        one.rests_until = None
+        try:
+            next_at = self._advance(one, now)
+            one.told_fault = ""
+            return next_at
+        except Exception as error:
+            text = words_of(error)
+            if text != one.told_fault:
+                one.told_fault = text
+                self._decide(one, "not_recorded" if isinstance(error, CampaignStateError) else "failed", text)
+            one.rests_until = now + (_SOON if isinstance(error, CampaignStateError) else TRY_AGAIN)
+            return one.rests_until
+
     def _advance(self, one: Running, now: datetime) -> datetime:
         """One campaign."""
         if one.is_gone:
@@ -149,37 +192,44 @@ class CampaignRunner:
         state, _, run_at, wanted = self._store.state(one.config.name)
         if state != "running":
             if state == "stopped" and self._store.next_due(one.config.name) is not None:
-                self._store.expire(one.config.name, "stopped")
+                self._store.expire(one.config.name, "stopped", with_promises=True)
             return now + IDLE
-        self._open_run(one, now, run_at, wanted)
-        return min(self._place_calls(one, now), next_run(one, now))
+        is_reading = self._open_run(one, now, run_at, wanted)
+        soon = now + _SOON if is_reading else now + IDLE
+        return min(self._place_calls(one, now), next_run(one, now), soon)
 
     # --- runs ---
 
     def _open_run(
         self, one: Running, now: datetime, run_at: datetime | None, wanted: datetime | None
-    ) -> None:
-        begin = wanted
+    ) -> bool:
+        """:returns: True: the list is being read."""
+        name, begin = one.config.name, wanted
         if begin is None and one.schedule is not None:
             begin = one.schedule.open_run(now)
             is_over = run_at is not None and now - run_at >= one.schedule.open_for
-            if begin is None and is_over and self._store.next_due(one.config.name) is not None:
-                count = self._store.expire(one.config.name, "the run is over")
+            if begin is None and is_over and self._store.waits_for_run(name):
+                count = self._store.expire(name, "the run is over")
                 self._decide(one, "run_closed", f"{count} contacts were not reached")
             if begin is not None and run_at is not None and begin <= run_at:
                 begin = None
         if begin is None:
-            return
+            return False
         try:
-            found = read_list(one.config)
+            found = self._reader.read(one.config, begin, self._wake.set)
         except ConfigError as error:
-            self._store.set_state(one.config.name, "paused", f"list: {error.problems[0]}")
-            self._decide(one, "paused", error.problems[0])
-            return
+            self._pause(one, f"list: {error.problems[0]}")
+            return False
+        if found is None:
+            return True
         if one.schedule is not None and run_at is not None:
-            self._store.expire(one.config.name, "the next run has begun")
-        count = self._store.enrol(one.config.name, found.contacts, run_at=begin, due=now)
+            self._store.expire(name, "the next run has begun")
+        count = self._store.enrol(
+            name, found.contacts, run_at=begin, due=now, is_each_run=one.config.contacts.again == "each_run",
+            most_unanswered=one.config.retry.unanswered,
+        )  # fmt: skip
         self._decide(one, "run_opened", f"{count} contacts, {len(found.problems)} left out")
+        return False
 
     # --- calls ---
 
@@ -200,23 +250,19 @@ class CampaignRunner:
                 return now + timedelta(seconds=1)
             if not one.rate.take(now.timestamp()):
                 return max(now, datetime.fromtimestamp(one.rate.next_s, UTC))
-            self._call(one, waiting, now)
+            if not self._call(one, waiting, now):
+                return now + IDLE
             if self._obstacle(one, now):
                 return now + timedelta(milliseconds=20)
         one.told = ""
         due = self._store.next_due(name)
         return max(now + timedelta(milliseconds=20), due) if due else now + IDLE
 
-    def _hold(self, one: Running, why: str) -> None:
-        if why != one.told:
-            one.told = why
-            self._decide(one, "held", why)
-
     def _obstacle(self, one: Running, now: datetime) -> str:
         """Why the campaign as a whole must not call now."""
         limits, name = one.config.limits, one.config.name
         if reason := breaker_reason(limits, self._store.latest(name, limits.breaker_calls)):
-            self._store.set_state(name, "paused", reason)
+            self._pause(one, reason)
             return reason
         if why := self._day_obstacle(one, now):
             return why
@@ -251,7 +297,13 @@ class CampaignRunner:
             self._store.postpone(name, contact.key, opens)
         return False
 
-    def _call(self, one: Running, waiting: Waiting, now: datetime) -> None:
+    def _call(self, one: Running, waiting: Waiting, now: datetime) -> bool:
+        """:returns: False: nobody of this campaign can be called; it has paused itself."""
+        try:
+            order = order_of(one.config, waiting.contact)
+        except CampaignError as error:
+            self._pause(one, str(error))
+            return False
         claim = self._store.claim(
             one.config.name,
             waiting,
@@ -259,64 +311,19 @@ class CampaignRunner:
             lambda: not self._has_no_room(one) and not self._day_obstacle(one, now),
         )
         if claim is None:
-            return
-        order = order_of(one.config, claim)
-        if not self._store.dial(claim, now):  # on the disk; from here on this attempt is used up
-            return
+            return True
+        longest_s = one.config.calls.ring_s + one.config.calls.max_call_s
+        try:
+            if not self._store.dial(claim, now, longest_s=longest_s):  # on the disk: this attempt is used up
+                return True
+        except CampaignStateError:
+            self._undialled.append(claim)
+            raise
         one.calls[claim.attempt_id] = claim
         self._decide(one, "called", f"attempt {claim.n}", claim.contact.number)
-        self._dialler.place(order, self._tell)
-
-    def _tell(self, event: CallEvent) -> None:
-        """Any thread."""
-        self._mailbox.put(event)
-        self._wake.set()
-
-    def _settle_all(self, now: datetime) -> None:
-        while True:
-            try:
-                event = self._mailbox.get_nowait()
-            except queue.Empty:
-                return
-            match event:
-                case Finished() | NotPlaced():
-                    try:
-                        self._settle(event, now)
-                    except CampaignError:
-                        self._mailbox.put(event)  # the disk is full, perhaps: not lost, tried again
-                        raise
-                case Moved():
-                    pass
-
-    def _settle(self, event: Finished | NotPlaced, now: datetime) -> None:
-        one = next((r for r in self._running.values() if event.attempt_id in r.calls), None)
-        if one is None:
-            return
-        if isinstance(event, NotPlaced):
-            self._take_back(one, event, now)
-            return
-        claim, ending = one.calls[event.attempt_id], event.ending
-        follow = follow_up(ending, one.config.retry, attempts=claim.n, now=now)
-        cost = price_of(one.config.limits, ending.talk_ms)
-        self._store.settle(claim, ending, follow, cost=cost, now=now)
-        del one.calls[event.attempt_id]
-        names = ", ".join(result.name for result in ending.results)
-        rule = f"{ending.outcome.value}{': ' if names else ''}{names}; {follow.why}"
-        self._decide(one, "ended", rule, claim.contact.number)
-        if ending.wants_no_more_calls:
-            self._decide(one, "opted_out", "asked", claim.contact.number)
-
-    def _take_back(self, one: Running, event: NotPlaced, now: datetime) -> None:
-        claim = one.calls[event.attempt_id]
-        due = None if event.is_lasting else now + _TRY_AGAIN
-        why = event.why.replace(claim.contact.number, "the number")  # it is entered sealed
-        self._store.take_back(claim, Follow(due, why), now)
-        del one.calls[event.attempt_id]
-        if event.is_lasting:
-            self._decide(one, "not_called", why, claim.contact.number)
-        else:
-            one.held_until = due
-            self._hold(one, why)
-
-    def _decide(self, one: Running, decision: str, rule: str, number: str = "") -> None:
-        self._note(one.config.name, decision, rule, {"contact": number} if number else {})
+        try:
+            self._dialler.place(replace(order, attempt_id=claim.attempt_id, n=claim.n), self._tell)
+        except Exception:  # nobody knows whether it has left
+            self._tell(Finished(claim.attempt_id, Ending(Outcome.FAILED)))
+            raise
+        return True

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sipagent.campaigns.conduct import Script
 from sipagent.campaigns.contact_sources import read_rows
-from sipagent.campaigns.contacts import ContactList, contacts_of
+from sipagent.campaigns.contacts import Contact, ContactList, contacts_of
 from sipagent.campaigns.dialler import CallOrder
 from sipagent.campaigns.do_not_call import NumberFiles
 from sipagent.campaigns.pacing import CallRate
@@ -33,10 +33,16 @@ class Running:
     held_until: datetime | None = None
     """No call could be placed: the next try."""
     calls: dict[int, Claim] = field(default_factory=dict)
+    opted_out: set[int] = field(default_factory=set)
+    """Of these calls: whose person has asked for no more, which is recorded."""
     leads_until: datetime | None = None
     """This server runs it; None: another one does."""
     asks_again: datetime | None = None
     """When to see whether that one still lives."""
+    rests_until: datetime | None = None
+    """A fault of ours kept it from going on: the next try."""
+    told_fault: str = ""
+    """That fault, so that it is noted once."""
     is_gone: bool = False
     """It is no campaign any more; only its calls are awaited."""
 
@@ -72,26 +78,29 @@ def read_list(config: CampaignConfig) -> ContactList:
     return found
 
 
-def order_of(config: CampaignConfig, claim: Claim) -> CallOrder:
+def order_of(config: CampaignConfig, contact: Contact, attempt_id: int = 0, n: int = 1) -> CallOrder:
     """What the dialler is told.
 
-    :raises CampaignError: a text and the contact's variables do not fit (``load_campaign`` has checked them).
+    :raises CampaignError: a text and the contact's variables do not fit (``load_campaign`` has checked them,
+        but the list may have been read when the file was another one).
     """
-    variables = claim.contact.variables
+    variables = contact.variables
     try:
         voicemail = config.voicemail.format(**variables)
         announcement = config.consent.announcement.format(**variables)
-    except (KeyError, IndexError, ValueError) as exc:
-        raise CampaignError(f"{config.source.at('voicemail')}: {exc}") from exc
+    except (LookupError, ValueError, TypeError, AttributeError) as exc:
+        raise CampaignError(
+            f"{config.source.path}: a text cannot be filled: {exc}; a new run reads the list again"
+        ) from exc
     return CallOrder(
-        attempt_id=claim.attempt_id,
+        attempt_id=attempt_id,
         campaign=config.name,
-        number=claim.contact.number,
+        number=contact.number,
         caller_id=config.calls.caller_id,
         trunk=config.calls.trunk,
         persona=config.persona,
-        zone=claim.contact.zones[0],
-        n=claim.n,
+        zone=contact.zones[0],
+        n=n,
         ring_s=config.calls.ring_s,
         max_call_s=config.calls.max_call_s,
         script=Script(announcement, voicemail, announcement, config.consent.opt_out_key),

@@ -11,12 +11,14 @@ import platform
 import random
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from sipagent.call.audit import Book
 from sipagent.campaigns.agent_dialler import Agent, AgentDialler
+from sipagent.campaigns.list_reader import ReadBeside
+from sipagent.campaigns.pacing import CallFloor
 from sipagent.campaigns.records import noting
 from sipagent.campaigns.results import hand_on
 from sipagent.campaigns.runner import CampaignRunner
@@ -45,6 +47,7 @@ class CampaignService:
         self._dialler = AgentDialler(config, agent)
         self._campaigns: tuple[CampaignConfig, ...] = ()
         self._state_file = config.campaigns.state_file
+        self._floor = floor_of(config)
         self._kept_free = config.campaigns.lines_kept_free
         self._runner: CampaignRunner | None = None
         self._stop, self._ends, self._is_settled = threading.Event(), threading.Event(), threading.Event()
@@ -65,10 +68,10 @@ class CampaignService:
                 self._log.error("campaigns.not_taken", problem=problem, effect="nothing has changed")
             return
         self._dialler.use(config)
-        self._campaigns = campaigns
+        self._campaigns, self._floor = campaigns, floor_of(config)
         self._log.info("campaigns.taken", campaigns=[one.name for one in campaigns])
         if self._runner is not None:
-            self._runner.use(campaigns)
+            self._runner.use(campaigns, self._floor)
         elif campaigns and not self._threads:
             self._begin()
 
@@ -109,8 +112,8 @@ class CampaignService:
     def _run(self) -> None:
         """:raises CampaignError: the state cannot be used."""
         self._server = server_name()  # what an earlier runner left unsettled is not this one's
-        with closing(CampaignStore(self._state_file, self._server)) as store:
-            self._runner = CampaignRunner(self._campaigns, store, self._dialler, self._note)
+        with closing(CampaignStore(self._state_file, self._server, self._floor)) as store:
+            self._runner = CampaignRunner(self._campaigns, store, self._dialler, self._note, ReadBeside())
             try:
                 self._runner.run(self._stop, lambda: datetime.now(UTC), self._ends)
             finally:
@@ -148,6 +151,12 @@ def load_all(config: Config) -> tuple[CampaignConfig, ...]:
     trunks = [trunk.name for trunk in config.trunks]
     campaigns = load_campaigns(config.campaigns.dir, personas=config.personas, trunks=trunks)
     return with_voicemails(campaigns, config)
+
+
+def floor_of(config: Config) -> CallFloor:
+    """What no number is called beyond."""
+    section = config.campaigns
+    return CallFloor(timedelta(seconds=section.pause.seconds), section.calls_per_number)
 
 
 def server_name() -> str:

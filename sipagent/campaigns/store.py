@@ -15,24 +15,17 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sipagent.campaigns.contacts import Contact
-from sipagent.campaigns.outcomes import Ending, FlowResult, Follow, Outcome
-from sipagent.campaigns.pacing import Today
-from sipagent.campaigns.store_wishes import WishStore, moment_of, seconds_of
+from sipagent.campaigns.outcomes import SPOKEN_TO, Ending, FlowResult, Follow, Outcome, Owed, Tries
+from sipagent.campaigns.pacing import CallFloor, Today, free_from
+from sipagent.campaigns.store_contacts import NOT_LISTED, ContactStore, Waiting
+from sipagent.campaigns.store_wishes import OPTED_OUT, leave_untold, seconds_of
 
 LEASE_S = 60
 """A server that has not renewed for so long is taken for dead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A contact whose time has come."""
-
-    contact: Contact
-    attempts: int
-    due_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,8 @@ class Claim:
     campaign: str
     contact: Contact
     n: int
-    """This is the contact's n-th attempt."""
+    """This is the contact's n-th attempt of ever."""
+    tries: Tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,72 +49,26 @@ class Swept:
     """Attempts."""
 
 
-class CampaignStore(WishStore):
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What became of contacts with an unsettled attempt."""
+
+    count: int
+    """Are called again."""
+    held: int
+    """Are not: the server of their call lives, and will tell how it ended."""
+
+
+class CampaignStore(ContactStore):
     """One connection. One thread at a time; each process and thread opens its own."""
 
-    # --- contacts ---
+    def __init__(self, path: Path, server: str, floor: CallFloor | None = None) -> None:
+        """:param server: names this server in claims. :param floor: what no number is called beyond.
 
-    def enrol(self, campaign: str, contacts: Iterable[Contact], *, run_at: datetime, due: datetime) -> int:
-        """Take in a list for a run. Known keys keep their state; those given up unreached come again.
-
-        :returns: contacts that wait now because of it.
+        :raises CampaignError: the file cannot be used.
         """
-        run_s, due_s, changed = seconds_of(run_at), seconds_of(due), 0
-        with self._writing() as database:
-            database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
-            for one in contacts:
-                facts = json.dumps({"variables": dict(one.variables), "consent": one.consent})
-                changed += database.execute(
-                    "INSERT INTO contact (campaign, key, number, zones, facts, at, run_at, state, due_at) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?) ON CONFLICT DO UPDATE SET "
-                    "number=excluded.number, zones=excluded.zones, facts=excluded.facts, at=excluded.at, "
-                    "run_at=excluded.run_at, attempts=CASE state WHEN 'expired' THEN 0 ELSE attempts END, "
-                    "due_at=CASE state WHEN 'expired' THEN excluded.due_at ELSE due_at END, "
-                    "state=CASE state WHEN 'expired' THEN 'waiting' ELSE state END "
-                    "WHERE state IN ('waiting', 'expired')",
-                    (campaign, one.key, one.number, json.dumps(one.zones), facts, one.at, run_s, due_s),
-                ).rowcount
-            database.execute("UPDATE campaign SET run_at=?, wanted_run=NULL WHERE name=?", (run_s, campaign))
-        return changed
-
-    def due(self, campaign: str, now: datetime, most: int) -> list[Waiting]:
-        """Contacts whose time has come, the longest waiting first."""
-        rows = self._database.execute(
-            "SELECT * FROM contact WHERE campaign=? AND state='waiting' AND due_at<=? "
-            "ORDER BY due_at, key LIMIT ?",
-            (campaign, seconds_of(now), most),
-        )
-        return [Waiting(_contact(row), row["attempts"], row["due_at"]) for row in rows]
-
-    def next_due(self, campaign: str) -> datetime | None:
-        """When the next contact's time comes; None: nobody waits."""
-        query = "SELECT min(due_at) FROM contact WHERE campaign=? AND state='waiting'"
-        (due_s,) = self._database.execute(query, (campaign,)).fetchone()
-        return None if due_s is None else moment_of(due_s)
-
-    def postpone(self, campaign: str, key: str, due: datetime) -> None:
-        """Wait until then: the window is closed."""
-        with self._writing() as database:
-            database.execute(
-                "UPDATE contact SET due_at=? WHERE campaign=? AND key=? AND state='waiting'",
-                (seconds_of(due), campaign, key),
-            )
-
-    def give_up(self, campaign: str, key: str, why: str) -> None:
-        """Never call: on a list, or the window never opens again."""
-        with self._writing() as database:
-            database.execute(
-                "UPDATE contact SET state='done', why=? WHERE campaign=? AND key=? AND state='waiting'",
-                (why, campaign, key),
-            )
-
-    def expire(self, campaign: str, why: str) -> int:
-        """The run is over: who still waits was not reached."""
-        with self._writing() as database:
-            return database.execute(
-                "UPDATE contact SET state='expired', why=? WHERE campaign=? AND state='waiting'",
-                (why, campaign),
-            ).rowcount
+        super().__init__(path, server)
+        self.floor = floor or CallFloor()
 
     # --- attempts ---
 
@@ -133,6 +81,7 @@ class CampaignStore(WishStore):
         """
         one, now_s = waiting.contact, seconds_of(now)
         with self._writing() as database:
+            self._drop_unlisted(database, campaign, one.key)
             row = database.execute(
                 "SELECT state, attempts, due_at, number FROM contact WHERE campaign=? AND key=?",
                 (campaign, one.key),
@@ -143,61 +92,100 @@ class CampaignStore(WishStore):
                 return None
             if self._is_opted_out(one.number):
                 database.execute(
-                    "UPDATE contact SET state='done', why='opted out' WHERE campaign=? AND key=?",
-                    (campaign, one.key),
+                    "UPDATE contact SET state='done', why=? WHERE campaign=? AND key=?",
+                    (OPTED_OUT, campaign, one.key),
+                )
+                leave_untold(database, campaign, "not_called", OPTED_OUT, one.number)
+                return None
+            free_s = self._free_from(one.number, waiting.owed, now_s)
+            if free_s is None:
+                return None
+            if free_s > now_s:
+                database.execute(
+                    "UPDATE contact SET due_at=? WHERE campaign=? AND key=?", (free_s, campaign, one.key)
                 )
                 return None
-            n = waiting.attempts + 1
+            (n,) = database.execute(
+                "SELECT coalesce(max(n), 0) + 1 FROM attempt "
+                "WHERE campaign=? AND key=? AND state<>'released'",
+                (campaign, one.key),
+            ).fetchone()
             cursor = database.execute(
-                "INSERT OR IGNORE INTO attempt "
-                "(campaign, key, number, n, state, server, lease_until, claimed_at) "
+                "INSERT INTO attempt (campaign, key, number, n, state, server, lease_until, claimed_at) "
                 "VALUES (?, ?, ?, ?, 'claimed', ?, ?, ?)",
                 (campaign, one.key, one.number, n, self.server, now_s + LEASE_S, now_s),
             )
-            if not cursor.rowcount or cursor.lastrowid is None:
-                return None  # this number is being called already
             database.execute(
                 "UPDATE contact SET state='calling' WHERE campaign=? AND key=?", (campaign, one.key)
             )
-            return Claim(cursor.lastrowid, campaign, one, n)
+            tries = Tries(waiting.attempts + 1, waiting.unanswered + 1, waiting.owed)
+            return Claim(int(cursor.lastrowid or 0), campaign, one, n, tries)
 
-    def dial(self, claim: Claim, now: datetime) -> bool:
-        """Record that the INVITE is about to leave; False: the claim was lost, do not call."""
+    def _free_from(self, number: str, owed: Owed, now_s: int) -> int | None:
+        """The first second at which this number may be called, by any campaign; in the past: now.
+
+        None: it is about to be called.
+        """
+        rows = self._database.execute(
+            "SELECT state, dialled_at, coalesce(settled_at, dialled_at) ended_at, over_at FROM attempt "
+            "WHERE number=? AND state<>'released' "
+            "AND (state='claimed' OR dialled_at>?) ORDER BY coalesce(dialled_at, claimed_at), id",
+            (number, now_s - int(timedelta(days=2).total_seconds())),
+        ).fetchall()
+        states = {row["state"] for row in rows}
+        if "claimed" in states:
+            return None
+        if "dialling" in states:
+            return now_s + LEASE_S
+        # the server of an unsettled attempt may live, and its call go on
+        free_s = max((row["over_at"] for row in rows if row["state"] == "unsettled"), default=0)
+        if owed is Owed.AT_MOMENT:  # the person has asked for it
+            return free_s
+        calls = [(row["dialled_at"], row["ended_at"]) for row in rows]
+        return max(free_s, free_from(self.floor, calls))
+
+    def dial(self, claim: Claim, now: datetime, *, longest_s: int = 0) -> bool:
+        """Record that the INVITE is about to leave; False: the claim was lost, do not call.
+
+        :param longest_s: the call is over by then, whatever happens.
+        """
         now_s = seconds_of(now)
         with self._writing() as database:
             done = database.execute(
-                "UPDATE attempt SET state='dialling', dialled_at=?, lease_until=? "
+                "UPDATE attempt SET state='dialling', dialled_at=?, lease_until=?, over_at=? "
                 "WHERE id=? AND state='claimed' AND lease_until>?",
-                (now_s, now_s + LEASE_S, claim.attempt_id, now_s),
+                (now_s, now_s + LEASE_S, now_s + longest_s, claim.attempt_id, now_s),
             )
             if not done.rowcount:
                 return False
             database.execute(
-                "UPDATE contact SET attempts=? WHERE campaign=? AND key=?",
-                (claim.n, claim.campaign, claim.contact.key),
+                "UPDATE contact SET attempts=?, unanswered=? WHERE campaign=? AND key=?",
+                (claim.tries.in_run, claim.tries.unanswered, claim.campaign, claim.contact.key),
             )
             return True
 
-    def take_back(self, claim: Claim, follow: Follow, now: datetime) -> None:
-        """Nothing was dialled after all: the attempt never was."""
-        now_s = seconds_of(now)
-        state, due_s = ("waiting", seconds_of(follow.due_at)) if follow.due_at else ("done", now_s)
+    def take_back(self, claim: Claim, due: datetime, why: str, now: datetime) -> None:
+        """Nothing was dialled after all: the attempt never was, and the contact waits until ``due``."""
         with self._writing() as database:
             done = database.execute(
                 "UPDATE attempt SET state='released', settled_at=? "
-                "WHERE id=? AND server=? AND state='dialling'",
-                (now_s, claim.attempt_id, self.server),
+                "WHERE id=? AND server=? AND state IN ('claimed', 'dialling')",
+                (seconds_of(now), claim.attempt_id, self.server),
             )
             if done.rowcount:
                 database.execute(
-                    "UPDATE contact SET state=?, due_at=?, why=?, attempts=? WHERE campaign=? AND key=?",
-                    (state, due_s, follow.why, claim.n - 1, claim.campaign, claim.contact.key),
-                )
+                    "UPDATE contact SET state='waiting', due_at=?, why=?, attempts=?, unanswered=? "
+                    "WHERE campaign=? AND key=? AND state='calling'",
+                    (seconds_of(due), why, claim.tries.in_run - 1, claim.tries.unanswered - 1,
+                     claim.campaign, claim.contact.key),
+                )  # fmt: skip
 
     def renew(self, now: datetime) -> None:
         """This server lives: keep its running attempts."""
         now_s = seconds_of(now)
         with self._writing() as database:
+            database.execute("DELETE FROM server WHERE lives_until<?", (now_s - LEASE_S,))
+            database.execute("INSERT OR REPLACE INTO server VALUES (?, ?)", (self.server, now_s + LEASE_S))
             database.execute(
                 "UPDATE attempt SET lease_until=? WHERE server=? AND state IN ('claimed', 'dialling') "
                 "AND lease_until>?",
@@ -220,7 +208,7 @@ class CampaignStore(WishStore):
                 self._opt_out(database, claim.contact.number, "asked", claim.campaign, now_s)
             done = database.execute(
                 "UPDATE attempt SET state='settled', settled_at=?, outcome=?, answerer=?, sip_status=?, "
-                "talk_ms=?, cost=?, results=?, is_reported=0 "
+                "talk_ms=?, cost=?, results=?, is_reported=0, sinks='{}', report_at=0 "
                 "WHERE id=? AND server=? AND state IN ('dialling', 'unsettled')",
                 (now_s, ending.outcome.value, ending.answerer, ending.sip_status, ending.talk_ms, cost,
                  results, claim.attempt_id, self.server),
@@ -229,19 +217,33 @@ class CampaignStore(WishStore):
                 return False
             state, due_s = ("waiting", seconds_of(follow.due_at)) if follow.due_at else ("done", now_s)
             database.execute(
-                "UPDATE contact SET state=?, due_at=?, outcome=?, why=?, results=? "
-                "WHERE campaign=? AND key=? AND state IN ('calling', 'unsettled') AND attempts=?",
-                (state, due_s, ending.outcome.value, follow.why, results, claim.campaign, claim.contact.key,
-                 claim.n),
+                "UPDATE contact SET state=?, due_at=?, outcome=?, why=?, results=?, owed=?, "
+                "unanswered=CASE ? WHEN 1 THEN 0 ELSE unanswered END "
+                "WHERE campaign=? AND key=? AND state IN ('calling', 'unsettled', 'waiting') AND ?="
+                "(SELECT max(id) FROM attempt WHERE campaign=? AND key=? AND state<>'released')",
+                (state, due_s, ending.outcome.value, follow.why, results, follow.owed,
+                 ending.outcome in SPOKEN_TO, claim.campaign, claim.contact.key, claim.attempt_id,
+                 claim.campaign, claim.contact.key),
             )  # fmt: skip
+            self._drop_unlisted(database, claim.campaign, claim.contact.key)
             return True
+
+    def _drop_unlisted(self, database: sqlite3.Connection, campaign: str, key: str) -> None:
+        """The list was read while the contact was being called, and did not have it."""
+        row = database.execute(
+            "UPDATE contact SET state='expired', why=?, owed=0 WHERE campaign=? AND key=? "
+            "AND state='waiting' AND run_at<(SELECT run_at FROM campaign WHERE name=?) RETURNING number",
+            (NOT_LISTED, campaign, key, campaign),
+        ).fetchone()
+        if row is not None:
+            leave_untold(database, campaign, "not_called", NOT_LISTED, row["number"])
 
     def sweep(self, now: datetime) -> Swept:
         """Take over what servers left whose leases have run out."""
         now_s = seconds_of(now)
         with self._writing() as database:
             rows = database.execute(
-                "SELECT id, state, campaign, key FROM attempt "
+                "SELECT id, state, campaign, key, number FROM attempt "
                 "WHERE state IN ('claimed', 'dialling') AND lease_until<=?",
                 (now_s,),
             ).fetchall()
@@ -253,22 +255,42 @@ class CampaignStore(WishStore):
                     "UPDATE attempt SET state='unsettled', outcome=?, settled_at=? WHERE id=?",
                     (Outcome.UNSETTLED.value, now_s, row["id"]),
                 )
+                is_out = self._is_opted_out(row["number"])  # asked for it before the server died
                 database.execute(
-                    "UPDATE contact SET state='unsettled', outcome=?, why='the server died during the call' "
-                    "WHERE campaign=? AND key=?",
-                    (Outcome.UNSETTLED.value, row["campaign"], row["key"]),
+                    "UPDATE contact SET state=?, outcome=?, why=? WHERE campaign=? AND key=?",
+                    (
+                        "done" if is_out else "unsettled",
+                        Outcome.UNSETTLED.value,
+                        OPTED_OUT if is_out else "the server died during the call",
+                        row["campaign"],
+                        row["key"],
+                    ),
                 )
         unsettled = tuple(row["id"] for row in rows if row["state"] == "dialling")
         return Swept(len(rows) - len(unsettled), unsettled)
 
-    def resume_unsettled(self, campaign: str, due: datetime, most_attempts: int) -> int:
+    def resume_unsettled(self, campaign: str, due: datetime, most_attempts: int) -> Resumed:
         """Let contacts with an unsettled attempt be called again, at ``due``, if attempts are left."""
+        is_held = (
+            "EXISTS (SELECT 1 FROM attempt a JOIN server s ON s.name=a.server "
+            "WHERE a.campaign=contact.campaign AND a.key=contact.key "
+            "AND a.state='unsettled' AND s.lives_until>?)"
+        )
+        due_s = seconds_of(due)
         with self._writing() as database:
-            return database.execute(
-                "UPDATE contact SET state='waiting', due_at=? "
-                "WHERE campaign=? AND state='unsettled' AND attempts<?",
-                (seconds_of(due), campaign, most_attempts),
-            ).rowcount
+            (held,) = database.execute(
+                f"SELECT count(*) FROM contact WHERE campaign=? AND state='unsettled' AND {is_held}",
+                (campaign, due_s),
+            ).fetchone()
+            keys = database.execute(
+                "UPDATE contact SET state='waiting', due_at=? WHERE campaign=? AND state='unsettled' "
+                "AND (attempts<? OR owed>0) AND number NOT IN (SELECT number FROM opt_out) "
+                f"AND NOT {is_held} RETURNING key",
+                (due_s, campaign, most_attempts, due_s),
+            ).fetchall()
+            for row in keys:
+                self._drop_unlisted(database, campaign, row["key"])
+            return Resumed(len(keys), held)
 
     def _release(self, database: sqlite3.Connection, attempt_id: int) -> None:
         done = database.execute(
@@ -316,15 +338,3 @@ class CampaignStore(WishStore):
 
 def _results_text(results: Iterable[FlowResult]) -> str:
     return json.dumps([asdict(one) for one in results], ensure_ascii=False)
-
-
-def _contact(row: sqlite3.Row) -> Contact:
-    facts = json.loads(row["facts"])
-    return Contact(
-        row["key"],
-        row["number"],
-        tuple(json.loads(row["zones"])),
-        facts["variables"],
-        row["at"],
-        facts["consent"],
-    )

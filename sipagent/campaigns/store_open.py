@@ -1,12 +1,14 @@
 """Opens SQLite databases: the campaigns' own with its tables, other people's for reading."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
-from sipagent.errors import CampaignError
+from sipagent.errors import CampaignError, CampaignStateError
 
-_MIGRATIONS: tuple[tuple[str, str], ...] = (
+_T = TypeVar("_T")
+MIGRATIONS: tuple[tuple[str, str], ...] = (  # (what it brings, statements); a file has the first N
     (
         "first tables",
         """
@@ -43,23 +45,95 @@ ALTER TABLE campaign ADD COLUMN leader TEXT NOT NULL DEFAULT '';
 ALTER TABLE campaign ADD COLUMN leads_until INTEGER NOT NULL DEFAULT 0;
 """,
     ),
+    (
+        "attempts of a run apart from those of ever, call-backs that outlive their run",
+        """
+ALTER TABLE contact ADD COLUMN owed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contact ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0;
+UPDATE contact SET run_at=(SELECT run_at FROM campaign WHERE name=contact.campaign)
+  WHERE state IN ('calling', 'unsettled')
+  AND (SELECT run_at FROM campaign WHERE name=contact.campaign) IS NOT NULL;
+UPDATE contact SET owed=2 WHERE state='waiting' AND why='call back';
+UPDATE contact SET unanswered=(SELECT count(*) FROM attempt
+  WHERE attempt.campaign=contact.campaign AND attempt.key=contact.key AND dialled_at IS NOT NULL
+  AND attempt.state='settled' AND attempt.outcome NOT IN ('answered', 'opted_out', 'voicemail'));
+""",
+    ),
+    (
+        "calls to a number over all campaigns, servers that live, decisions for the ledger",
+        """
+CREATE TABLE server (name TEXT PRIMARY KEY, lives_until INTEGER NOT NULL);
+ALTER TABLE attempt ADD COLUMN over_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX attempt_number ON attempt (number, dialled_at);
+CREATE TABLE untold (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, campaign TEXT NOT NULL, decision TEXT NOT NULL,
+  rule TEXT NOT NULL, number TEXT NOT NULL);
+""",
+    ),
+    (
+        "each sink is handed results by itself",
+        """
+ALTER TABLE attempt ADD COLUMN sinks TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE attempt ADD COLUMN report_at INTEGER NOT NULL DEFAULT 0;
+""",
+    ),
 )
 
 
-def open_store(path: Path) -> sqlite3.Connection:
+class _Cursor(sqlite3.Cursor):
+    """Rows may fail to come, too."""
+
+    def fetchone(self) -> Any:
+        return _told(super().fetchone)
+
+    def fetchall(self) -> list[Any]:
+        return _told(super().fetchall)
+
+    def __next__(self) -> Any:
+        return _told(super().__next__)
+
+
+class StateDatabase(sqlite3.Connection):
+    """A connection all of whose faults are ``CampaignStateError``."""
+
+    path = Path()
+
+    def cursor(self, *_: Any, **__: Any) -> Any:
+        """As of ``sqlite3``."""
+        return super().cursor(_Cursor)
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """:raises CampaignStateError: the file cannot be read or written; nothing has changed."""
+        try:
+            return super().execute(sql, parameters)
+        except sqlite3.Error as exc:
+            raise CampaignStateError(f"{self.path}: {exc}") from exc
+
+
+def _told(fetch: Callable[[], _T]) -> _T:
+    try:
+        return fetch()
+    except sqlite3.Error as exc:
+        raise CampaignStateError(f"campaigns' state: {exc}") from exc
+
+
+def open_store(path: Path) -> StateDatabase:
     """The campaigns' database, made where it does not exist; every commit is on the disk when it returns.
 
     :raises CampaignError: it cannot be used.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+        database = sqlite3.connect(
+            path, timeout=30.0, isolation_level=None, check_same_thread=False, factory=StateDatabase
+        )
+        database.path = path
         path.chmod(0o600)  # it holds numbers and what people said
         database.row_factory = sqlite3.Row
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         _migrate(database)
-    except (OSError, sqlite3.Error) as exc:
+    except (OSError, sqlite3.Error, CampaignStateError) as exc:
         raise CampaignError(f"{path}: cannot be used as the campaigns' state: {exc}") from exc
     return database
 
@@ -67,10 +141,10 @@ def open_store(path: Path) -> sqlite3.Connection:
 def _migrate(database: sqlite3.Connection) -> None:
     database.execute("BEGIN IMMEDIATE")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version > len(_MIGRATIONS):
+    if version > len(MIGRATIONS):
         database.execute("ROLLBACK")
         raise CampaignError("campaigns' state: made by a newer sipagent; use that one")
-    for number, (_, script) in enumerate(_MIGRATIONS[version:], version + 1):
+    for number, (_, script) in enumerate(MIGRATIONS[version:], version + 1):
         for statement in script.split(";"):
             if statement.strip():
                 database.execute(statement)

@@ -29,10 +29,12 @@ class AttemptRow:
     talk_ms: int
     cost: float
     results: tuple[Mapping[str, Any], ...]
+    sinks: Mapping[str, Mapping[str, int]]
+    """Sink → how far handing it on has come (``results.hand_on``)."""
 
     def as_row(self) -> dict[str, Any]:
         """Plain values; ``results`` as a list."""
-        row = {name: getattr(self, name) for name in self.__slots__}
+        row = {name: getattr(self, name) for name in self.__slots__ if name != "sinks"}
         return row | {"results": [dict(one) for one in self.results]}
 
 
@@ -110,19 +112,22 @@ class StoreViews:
         )
         return (_attempt(row) for row in rows)
 
-    def unreported(self, campaign: str, most: int = 100) -> list[AttemptRow]:
-        """Attempts whose end nobody was told yet."""
+    def unreported(self, campaign: str, now_s: int, most: int = 100) -> list[AttemptRow]:
+        """Attempts whose end somebody was not told yet and may be told now."""
         rows = self._database.execute(
             "SELECT * FROM attempt WHERE campaign=? AND is_reported=0 AND state IN ('settled', 'unsettled') "
-            "ORDER BY id LIMIT ?",
-            (campaign, most),
+            "AND report_at<=? ORDER BY id LIMIT ?",
+            (campaign, now_s, most),
         )
         return [_attempt(row) for row in rows]
 
-    def mark_reported(self, attempt: AttemptRow) -> None:
-        """It was handed on, in this state."""
+    def mark_reported(
+        self, attempt: AttemptRow, sinks: Mapping[str, Mapping[str, int]], again_s: int | None
+    ) -> None:
+        """It was handed on, in this state, to these sinks. :param again_s: one of them is tried then."""
         self._database.execute(
-            "UPDATE attempt SET is_reported=1 WHERE id=? AND state=?", (attempt.id, attempt.state)
+            "UPDATE attempt SET is_reported=?, sinks=?, report_at=? WHERE id=? AND state=?",
+            (again_s is None, json.dumps(sinks), again_s or 0, attempt.id, attempt.state),
         )
 
     def contacts(self, campaign: str) -> Iterator[dict[str, Any]]:
@@ -142,6 +147,7 @@ def _attempt(row: Any) -> AttemptRow:
         "dialled_utc": _utc(cells["dialled_at"]),
         "settled_utc": _utc(cells["settled_at"]),
         "results": tuple(json.loads(cells["results"])),
+        "sinks": json.loads(cells["sinks"]),
     }
     return AttemptRow(**{name: (cells | derived)[name] for name in AttemptRow.__slots__})
 

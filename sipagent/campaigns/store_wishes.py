@@ -1,13 +1,32 @@
-"""What operators and callees wish: pause, run now, never call me again. The base of ``CampaignStore``."""
+"""What operators and callees wish: pause, run now, never call me again. The base of ``CampaignStore``.
+
+Whoever writes a decision here that the audit ledger must have puts it into ``untold``, in the same
+transaction; a server enters it (``CampaignStore.untold``), the next one where this one dies before.
+"""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sipagent.campaigns.store_open import open_store
-from sipagent.errors import CampaignError
+from sipagent.errors import CampaignStateError
+
+OPTED_OUT = "opted out"
+"""Why such a contact is not called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A decision that the ledger does not have yet."""
+
+    id: int
+    campaign: str
+    decision: str
+    rule: str
+    number: str
 
 
 class WishStore:
@@ -32,23 +51,27 @@ class WishStore:
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, on the disk when it returns.
 
-        :raises CampaignError: the disk does not take it; nothing has changed.
+        :raises CampaignStateError: the disk does not take it; nothing has changed.
         """
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
                 yield self._database
+                self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
         except sqlite3.Error as exc:
-            raise CampaignError(f"{self.path}: {exc}") from exc
+            raise CampaignStateError(f"{self.path}: {exc}") from exc
 
     # --- the operator's wishes ---
 
-    def set_state(self, campaign: str, state: str, why: str) -> None:
-        """``running``, ``paused`` or ``stopped``; running begins a new count of failures."""
+    def set_state(self, campaign: str, state: str, why: str, *, is_wish: bool = False) -> None:
+        """``running``, ``paused`` or ``stopped``; running begins a new count of failures.
+
+        :param is_wish: of the operator's; for the ledger.
+        """
         with self._writing() as database:
             database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
             database.execute("UPDATE campaign SET state=?, why=? WHERE name=?", (state, why, campaign))
@@ -58,12 +81,28 @@ class WishStore:
                     "WHERE name=?",
                     (campaign,),
                 )
+            if is_wish:
+                decision = "resumed" if state == "running" else state
+                leave_untold(database, campaign, decision, "by the operator")
 
-    def want_run(self, campaign: str, now: datetime) -> None:
-        """Begin a run as soon as a server sees it."""
+    def pause(self, campaign: str, why: str) -> bool:
+        """The campaign pauses itself; False: the operator was faster."""
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
+            return bool(
+                database.execute(
+                    "UPDATE campaign SET state='paused', why=? WHERE name=? AND state='running'",
+                    (why, campaign),
+                ).rowcount
+            )
+
+    def want_run(self, campaign: str, now: datetime, *, is_wish: bool = False) -> None:
+        """Begin a run as soon as a server sees it. :param is_wish: of the operator's; for the ledger."""
         with self._writing() as database:
             database.execute("INSERT OR IGNORE INTO campaign (name) VALUES (?)", (campaign,))
             database.execute("UPDATE campaign SET wanted_run=? WHERE name=?", (seconds_of(now), campaign))
+            if is_wish:
+                leave_untold(database, campaign, "run_wanted", "by the operator")
 
     def state(self, campaign: str) -> tuple[str, str, datetime | None, datetime | None]:
         """(state, why, beginning of the latest run, run that is asked for)."""
@@ -97,17 +136,23 @@ class WishStore:
         """Another server may run what this one did."""
         with self._writing() as database:
             database.execute("UPDATE campaign SET leads_until=0 WHERE leader=?", (self.server,))
+            database.execute("DELETE FROM server WHERE name=?", (self.server,))
 
     # --- opting out ---
 
-    def opt_out(self, number: str, how: str, campaign: str, now: datetime) -> None:
-        """Never call this number again, in any campaign."""
+    def opt_out(self, number: str, how: str, campaign: str, now: datetime, *, is_wish: bool = False) -> None:
+        """Never call this number again, in any campaign.
+
+        :param is_wish: of the operator's; for the ledger.
+        """
         with self._writing() as database:
             self._opt_out(database, number, how, campaign, seconds_of(now))
+            if is_wish:
+                leave_untold(database, campaign, "opted_out", "by the operator", number)
 
     def opted_out(self) -> list[tuple[str, str, str, str]]:
         """(number, UTC time, how, campaign) of everybody who wants no calls."""
-        rows = self._database.execute("SELECT * FROM opt_out ORDER BY at, number")
+        rows = self._database.execute("SELECT * FROM opt_out ORDER BY at, number").fetchall()
         return [(r["number"], moment_of(r["at"]).isoformat(), r["how"], r["campaign"]) for r in rows]
 
     def _is_opted_out(self, number: str) -> bool:
@@ -122,11 +167,34 @@ class WishStore:
             "INSERT OR IGNORE INTO opt_out (number, at, how, campaign) VALUES (?, ?, ?, ?)",
             (number, now_s, how, campaign),
         )
-        database.execute(
-            "UPDATE contact SET state='done', why='opted out' "
-            "WHERE number=? AND state IN ('waiting', 'expired', 'unsettled')",
-            (number,),
-        )
+        skipped = database.execute(
+            "UPDATE contact SET state='done', why=? "
+            "WHERE number=? AND state IN ('waiting', 'expired', 'unsettled') RETURNING campaign",
+            (OPTED_OUT, number),
+        ).fetchall()
+        for row in skipped:
+            leave_untold(database, row["campaign"], "not_called", OPTED_OUT, number)
+
+    # --- for the ledger ---
+
+    def untold(self) -> list[Untold]:
+        """Decisions that a server must enter in the ledger, then tell ``told``."""
+        return [Untold(*row) for row in self._database.execute("SELECT * FROM untold ORDER BY id LIMIT 500")]
+
+    def told(self, decisions: Iterable[Untold]) -> None:
+        """They are entered."""
+        with self._writing() as database:
+            for one in decisions:
+                database.execute("DELETE FROM untold WHERE id=?", (one.id,))
+
+
+def leave_untold(
+    database: sqlite3.Connection, campaign: str, decision: str, rule: str, number: str = ""
+) -> None:
+    database.execute(
+        "INSERT INTO untold (campaign, decision, rule, number) VALUES (?, ?, ?, ?)",
+        (campaign, decision, rule, number),
+    )
 
 
 def seconds_of(at: datetime) -> int:

@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from sipagent.campaigns.agent_dialler import refusals
 from sipagent.campaigns.contact_sources import read_rows
 from sipagent.campaigns.contacts import contacts_of
 from sipagent.campaigns.do_not_call import read_numbers
@@ -109,7 +110,7 @@ def _config(args: argparse.Namespace) -> Config:
 def _check(args: argparse.Namespace) -> int:
     """Everything that can be known before the first call."""
     problems: list[str] = []
-    _, campaigns = _ready_for(args)
+    config, campaigns = _ready_for(args)
     for one in campaigns:
         count = 0
         try:
@@ -118,6 +119,7 @@ def _check(args: argparse.Namespace) -> int:
             problems += [text for text in found.problems if not one.contacts.skip_bad]
             for text in found.problems if one.contacts.skip_bad else ():
                 print(f"left out: {text}", file=sys.stderr)
+            problems += refusals(config, one, found.contacts)
             read_numbers(one.do_not_call, one.contacts.region)
         except ConfigError as error:
             problems += error.problems
@@ -214,19 +216,27 @@ def _wish(state: str, why: str) -> Callable[[argparse.Namespace], int]:
 
     def wish(args: argparse.Namespace) -> int:
         config, (one,) = campaigns_for(args)
-        now = datetime.now(UTC)
         with closing(CampaignStore(config.campaigns.state_file, "operator")) as store:
-            if state:
-                store.set_state(one.name, state, why)
-            else:
-                store.want_run(one.name, now)
+            store.set_state(one.name, state, why, is_wish=True)
             if getattr(args, "unsettled", False):
-                count = store.resume_unsettled(one.name, now + timedelta(seconds=1), one.retry.attempts)
-                print(f"{count} contacts with an unsettled call are called again")
-        print(f"{one.name}: {state or 'a run begins as soon as a server sees it'}")
+                now = datetime.now(UTC) + timedelta(seconds=1)
+                resumed = store.resume_unsettled(one.name, now, one.retry.attempts)
+                print(f"{resumed.count} contacts with an unsettled call are called again")
+                if resumed.held:
+                    print(f"{resumed.held} are not: the server of their call lives; try again in a minute")
+        print(f"{one.name}: {state}")
         return EXIT_DONE
 
     return wish
+
+
+def _now(args: argparse.Namespace) -> int:
+    config, (one,) = campaigns_for(args)
+    with closing(CampaignStore(config.campaigns.state_file, "operator")) as store:
+        campaign_run.refuse_unless_running(store, one.name)
+        store.want_run(one.name, datetime.now(UTC), is_wish=True)
+    print(f"{one.name}: a run begins as soon as a server sees it")
+    return EXIT_DONE
 
 
 def _optout(args: argparse.Namespace) -> int:
@@ -241,7 +251,7 @@ def _optout(args: argparse.Namespace) -> int:
             number = e164(args.number)
         except NotCallable as exc:
             raise CampaignError(f"optout: {exc}") from exc
-        store.opt_out(number, "operator", "", datetime.now(UTC))
+        store.opt_out(number, "operator", "", datetime.now(UTC), is_wish=True)
     print(f"{number}: never called again, by any campaign")
     return EXIT_DONE
 
@@ -251,7 +261,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
     ("check", "check campaigns and their lists before the first call", _check),
     ("list", "campaigns and when they run next", _list),
     ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *_ready_for(args))),
-    ("now", "begin a run at once", _wish("", "")),
+    ("now", "begin a run at once", _now),
     ("pause", "place no new calls until resumed", _wish("paused", "by the operator")),
     ("resume", "go on after a pause or a breaker", _wish("running", "")),
     ("stop", "give up everybody who still waits", _wish("stopped", "by the operator")),

@@ -12,6 +12,7 @@ from types import FrameType
 from rich.console import Console, Group
 from rich.live import Live
 
+from sipagent.campaigns.agent_dialler import refusals
 from sipagent.campaigns.running import read_list
 from sipagent.campaigns.schedule import Schedule
 from sipagent.campaigns.store import CampaignStore
@@ -20,7 +21,7 @@ from sipagent.campaigns.window import Window
 from sipagent.campaigns.zones import zone
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.schema import Config
-from sipagent.errors import CampaignError
+from sipagent.errors import CampaignError, ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -75,13 +76,22 @@ def run(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignConfi
     """
     if not campaigns:
         raise CampaignError(f"{config.campaigns.dir}: no campaigns there; docs/campaigns.md has an example")
-    for one in campaigns:
-        read_list(one)  # every problem before the first call
+    lists = [(one, read_list(one)) for one in campaigns]  # every problem before the first call
     if args.lab:
         from sipagent.cli.campaign_lab import run_lab  # loads half of the lab
 
         return run_lab(args, config, campaigns)
+    if problems := [text for one, found in lists for text in refusals(config, one, found.contacts)]:
+        raise ConfigError(problems)
     return _run_on_server(config, campaigns)
+
+
+def refuse_unless_running(store: CampaignStore, name: str) -> None:
+    """:raises CampaignError: it is paused or stopped: a run would not begin."""
+    state, why, _, _ = store.state(name)
+    if state != "running":
+        reason = f" ({why})" if why else ""
+        raise CampaignError(f"{name}: is {state}{reason}; sipagent campaign resume {name} comes first")
 
 
 def _run_on_server(config: Config, campaigns: tuple[CampaignConfig, ...]) -> int:
@@ -95,8 +105,9 @@ def _run_on_server(config: Config, campaigns: tuple[CampaignConfig, ...]) -> int
                     f"{one.name}: no server runs it with {state_file}; start `sipagent serve` with "
                     "campaigns.enabled: true, or try it with --lab"
                 )
+            refuse_unless_running(store, one.name)
         for one in campaigns:
-            store.want_run(one.name, datetime.now(UTC))
+            store.want_run(one.name, datetime.now(UTC), is_wish=True)
         stop = stopping()
         with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
             while not stop.wait(0.5):
@@ -104,15 +115,20 @@ def _run_on_server(config: Config, campaigns: tuple[CampaignConfig, ...]) -> int
                 if not any(_goes_on(views, store, one.name) for one in campaigns):
                     break
         Console().print(progress(views, campaigns, datetime.now(UTC)))
-        return int(any(views.view(one.name).due_s is not None for one in campaigns))
+        return int(any(_is_left(views, store, one.name) for one in campaigns))
+
+
+def _is_left(views: StoreViews, store: CampaignStore, name: str) -> bool:
+    return store.state(name)[3] is not None or views.view(name).due_s is not None
 
 
 def _goes_on(views: StoreViews, store: CampaignStore, name: str) -> bool:
-    """The run is still wanted, or somebody is called or waits for it."""
-    view, (_, _, _, wanted) = views.view(name), store.state(name)
-    if wanted is not None:
-        return True
-    return view.state == "running" and bool(view.contacts.get("calling") or view.due_s is not None)
+    """The run is still wanted, or somebody is called or waits for it, and a server sees to it."""
+    state, _, _, wanted = store.state(name)
+    if state != "running" or not views.is_led(name, datetime.now(UTC)):
+        return False
+    view = views.view(name)
+    return wanted is not None or bool(view.contacts.get("calling")) or view.due_s is not None
 
 
 def progress(views: StoreViews, campaigns: tuple[CampaignConfig, ...], now: datetime) -> Group:

@@ -45,6 +45,8 @@ class ContactsConfig:
     """Column of the callee's time zone, as ``Asia/Kathmandu``; empty, or an empty cell: from the number."""
     skip_bad: bool = False
     """True: rows that cannot be called are left out and named; else one of them stops the campaign."""
+    again: Literal["never", "each_run"] = "never"
+    """``each_run``: every run calls everybody on its list, also those whom an earlier run has reached."""
     most: int = 100_000
     """Longest list that is believed. 1..1000000."""
 
@@ -157,14 +159,16 @@ class RetryConfig:
     """Section ``retry``: what follows an attempt that did not reach the person."""
 
     attempts: int = 3
-    """Calls to one contact at most. 1..20."""
+    """Calls to one contact in one run at most. 1..20."""
+    unanswered: int = 9
+    """Calls in a row and over all runs that reached nobody, after which a contact is given up. 1..100."""
     after: dict[str, Span] = field(default_factory=dict)
     """Outcome → wait before the next attempt. Defaults: busy 15m, no_answer 2h, machine 4h, failed 30m,
     silent 2h; after voicemail and rejected nobody is called again unless they stand here."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
-        yield from out_of_range(self, attempts=(1, 20))
+        yield from out_of_range(self, attempts=(1, 20), unanswered=(1, 100))
         for name in self.after:
             if name not in OUTCOMES_RETRIED:
                 yield f"after.{name}", f"no such outcome; there are: {', '.join(OUTCOMES_RETRIED)}"
@@ -184,6 +188,8 @@ class CampaignLimitsConfig:
     """The campaign pauses itself when, of this many calls, … 5..1000."""
     breaker_answered_pct: float = 5.0
     """… fewer than this share were answered by anybody. 0: never. 0..100."""
+    breaker_failed_pct: float = 50.0
+    """… or more than this share failed: failed, rejected, invalid number. 100: never. 0..100."""
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
@@ -193,6 +199,7 @@ class CampaignLimitsConfig:
             per_minute=(0, 1000),
             breaker_calls=(5, 1000),
             breaker_answered_pct=(0, 100),
+            breaker_failed_pct=(0, 100),
         )
         if self.spend_per_day is not None and not (self.spend_per_day > 0 and self.per_minute > 0):
             yield "spend_per_day", "expected an amount above 0, with per_minute"

@@ -20,7 +20,7 @@ from sipagent.campaigns.conduct import (
     StopFlow,
     Transcribe,
 )
-from sipagent.campaigns.dialler import CallOrder, Finished, Moved, Progress, Tell
+from sipagent.campaigns.dialler import CallOrder, Finished, Tell
 from sipagent.campaigns.line_tones import WINDOW_SAMPLES, tones_in
 from sipagent.campaigns.outcomes import Ending, FlowResult, Outcome
 from sipagent.codecs.resample import StreamingResampler
@@ -78,7 +78,7 @@ class SoftphoneDialler:
         ending = Ending(Outcome.FAILED)
         try:
             with Softphone(answer_timeout_ms=order.ring_s * 1000, from_user=order.caller_id) as phone:
-                call = _LabCall(order, phone, self._vad.open(), self._speak, tell, self._closing.is_set)
+                call = _LabCall(order, phone, self._vad.open(), self._speak, self._closing.is_set)
                 ending = call.hold(f"sip:{order.number}@{self._peer[0]}:{self._peer[1]}", self._hear)
         except (SipError, EngineError, OSError):
             pass  # it could not be placed: failed
@@ -94,10 +94,9 @@ class _LabCall:
     """One call on its thread."""
 
     def __init__(
-        self, order: CallOrder, phone: Softphone, vad: Vad, speak: Speak, tell: Tell,
-        is_closing: Callable[[], bool],
-    ) -> None:  # fmt: skip
-        self._order, self._phone, self._vad, self._speak, self._tell = order, phone, vad, speak, tell
+        self, order: CallOrder, phone: Softphone, vad: Vad, speak: Speak, is_closing: Callable[[], bool]
+    ) -> None:
+        self._order, self._phone, self._vad, self._speak = order, phone, vad, speak
         self._is_closing = is_closing
         self._conduct = Conduct(order.script)
         self._upsampler = StreamingResampler(8000, 16000)
@@ -110,7 +109,6 @@ class _LabCall:
         self._text: Future[str] | None = None
         self._asked_ms: float | None = None
         self._is_over = False
-        self._progress: set[Progress] = set()
 
     def hold(self, uri: str, hear: Callable[[Pcm16], "Future[str] | None"]) -> Ending:
         """Place the call and follow it to its end."""
@@ -128,11 +126,6 @@ class _LabCall:
 
     def _poll(self) -> bool:
         """Every 10 ms: what came in goes to the conduct, what it wants is done."""
-        leg = self._phone.leg
-        if leg.state.value == "ringing":
-            self._move(Progress.RINGING)
-        if leg.answered_ms:
-            self._move(Progress.ANSWERED)
         self._take_sound()
         self._take_keys()
         if self._text is not None and self._text.done():
@@ -145,17 +138,10 @@ class _LabCall:
             self._is_over = True
         return self._is_over or self._phone.is_over or self._is_closing()
 
-    def _move(self, progress: Progress) -> None:
-        if progress not in self._progress:
-            self._progress.add(progress)
-            self._tell(Moved(self._order.attempt_id, progress))
-
     def _take_sound(self) -> None:
         received, answered_ms = self._phone.line.received, self._phone.leg.answered_ms
         for packet in received[self._packets :]:
-            if not answered_ms:
-                self._move(Progress.EARLY_MEDIA)
-            elif self._at_ms is None or self._at_ms < 0:
+            if answered_ms and (self._at_ms is None or self._at_ms < 0):
                 self._at_ms, self._pending = 0, self._pending[:0]
             self._pending = np.concatenate([self._pending, self._upsampler.push(packet.pcm)])
             while self._pending.size >= WINDOW_SAMPLES:

@@ -16,6 +16,9 @@ from sipagent.campaigns.runner import CampaignRunner
 from sipagent.campaigns.store import CampaignStore
 from sipagent.config.campaign_load import load_campaign
 
+NEVER_ANSWERS = "789"
+"""Last digits of people who never do."""
+
 
 class LoggingDialler:
     """Writes down whom it calls, before anything else."""
@@ -35,6 +38,8 @@ class LoggingDialler:
         def finish() -> None:
             self._live -= 1
             outcome = self._rng.choice((Outcome.ANSWERED, Outcome.BUSY, Outcome.NO_ANSWER))
+            if order.number[-1] in NEVER_ANSWERS:
+                outcome = Outcome.NO_ANSWER
             tell(Finished(order.attempt_id, Ending(outcome, 200)))
 
         timer = threading.Timer(self._rng.uniform(0.0, 0.03), finish)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sipagent.campaigns.dialler import CallOrder, Finished, Moved, Progress, Tell
+from sipagent.campaigns.dialler import CallOrder, Finished, Tell
 from sipagent.campaigns.outcomes import Ending, Outcome
 
 
@@ -12,7 +12,7 @@ class FakeDialler:
     def __init__(
         self, ending_of: Callable[[CallOrder, int], Ending] | None = None, *, lines: int = 4
     ) -> None:
-        self._ending_of = ending_of or (lambda order, before: Ending(Outcome.ANSWERED, 200, "human", 30_000))
+        self.ending_of = ending_of or (lambda order, before: Ending(Outcome.ANSWERED, 200, "human", 30_000))
         self.lines = lines
         self.orders: list[CallOrder] = []
         self._live: list[tuple[CallOrder, int, Tell]] = []
@@ -29,9 +29,7 @@ class FakeDialler:
         """End the oldest calls, or all."""
         ending, self._live = self._live[:count], self._live[len(self._live[:count]) :]
         for order, before, tell in ending:
-            result = self._ending_of(order, before)
-            if result.sip_status == 200:
-                tell(Moved(order.attempt_id, Progress.ANSWERED))
+            result = self.ending_of(order, before)
             tell(Finished(order.attempt_id, result))
         return len(ending)
 

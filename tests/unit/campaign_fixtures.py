@@ -5,7 +5,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sipagent.campaigns.runner import CampaignRunner, Note, note_nothing
+from sipagent.campaigns.runner import CampaignRunner
+from sipagent.campaigns.settling import Note, note_nothing
 from sipagent.campaigns.store import CampaignStore
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign

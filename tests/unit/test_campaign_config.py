@@ -11,7 +11,6 @@ import pytest
 from sipagent.campaigns.contact_sources import read_rows
 from sipagent.campaigns.contacts import Contact, contacts_of
 from sipagent.campaigns.running import order_of, read_list
-from sipagent.campaigns.store import Claim
 from sipagent.campaigns.voicemail import with_voicemails
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
@@ -153,7 +152,7 @@ def test_the_example_is_right_and_its_list_can_be_called() -> None:
 
 
 def left_to(contact: Contact, campaign: CampaignConfig) -> str:
-    return order_of(campaign, Claim(1, campaign.name, contact, 1)).script.voicemail
+    return order_of(campaign, contact).script.voicemail
 
 
 def test_campaign_without_a_voicemail_leaves_that_of_its_flow(tmp_path: Path) -> None:

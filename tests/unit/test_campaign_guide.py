@@ -1,5 +1,6 @@
 """A campaign call between session and conduct: what is asked of the stage, and what the call comes to."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,11 +8,11 @@ import numpy as np
 import pytest
 
 from sipagent.call import dialling
-from sipagent.call.outbound import CallResult, OutboundCall, PlacedCall
+from sipagent.call.outbound import CallProgress, CallResult, OutboundCall, PlacedCall
 from sipagent.call.spend import OutboundRefused
 from sipagent.campaigns.agent_dialler import AgentDialler, ending_of
 from sipagent.campaigns.conduct import Script
-from sipagent.campaigns.dialler import CallOrder
+from sipagent.campaigns.dialler import CallEvent, CallOrder, Finished, WantsNoCalls
 from sipagent.campaigns.guide import CampaignGuide, moment_in
 from sipagent.campaigns.outcomes import Outcome
 from sipagent.codecs.tones import sine
@@ -167,3 +168,75 @@ def test_the_flow_is_told_in_which_zone_the_contact_lives() -> None:
     )
     AgentDialler(load_config(ROOT / "sip-campaigns.yaml"), agent).place(order, lambda event: None)
     assert agent.calls[0].flow_variables == {"name": "Bo", "time_zone": "Asia/Kathmandu"}
+
+
+def test_a_wish_not_to_be_called_is_told_in_that_moment_once_before_the_hang_up() -> None:
+    def wishes(say: str, what: str) -> list[str]:
+        stage = Stage()
+        guide = CampaignGuide(
+            SCRIPT, "America/New_York", lambda: NOW, lambda _: None, lambda: stage.done.append("wish")
+        )
+        guide.enter(stage)
+        guide.answered()
+        for window in range(60):
+            guide.window(SILENCE, 0.9 if window < 16 else 0.0)
+        match what:
+            case "said":
+                guide.caller_said(say)
+            case "pressed":
+                guide.pressed(say)
+            case "flow":
+                guide.outcome(say, {})
+        guide.outcome("confirmed", {})
+        guide.left(is_broken=False)
+        return stage.done[1:]
+
+    assert wishes("Please stop calling me.", "said") == ["wish", "silent", "hang up"]
+    assert wishes("9", "pressed") == ["wish", "silent", "hang up"]
+    assert wishes("opt_out", "flow") == ["wish"]
+    assert wishes("call_back", "flow") == []
+    assert wishes("1", "pressed") == []
+    assert wishes("Yes, I'll be there.", "said") == []
+
+
+def test_what_a_person_wanted_counts_also_where_the_call_left_no_result() -> None:
+    call = Call()
+    call.guide.answered()
+    call.guide.pressed("9")
+    call.guide.left(is_broken=False)
+    assert ending_of(call.guide, None).wants_no_more_calls
+    call = Call()
+    call.guide.answered()
+    call.guide.outcome("call_back", {"at": "17:00"})
+    call.guide.left(is_broken=False)
+    ending = ending_of(call.guide, None)
+    assert (ending.outcome, [one.name for one in ending.results]) == (Outcome.FAILED, ["call_back"])
+    assert ending_of(Call().guide, None).outcome is Outcome.FAILED
+
+
+def test_the_dialler_tells_a_wish_before_the_end_of_the_call() -> None:
+    class Agent:
+        """Takes every call."""
+
+        lines = (4, 0)
+
+        def place(
+            self, call: OutboundCall, on_progress: Callable[[CallProgress], None] = lambda _: None
+        ) -> PlacedCall:
+            self.guide, self.placed = call.guide, PlacedCall(call.to, on_progress)
+            return self.placed
+
+    agent, events = Agent(), list[CallEvent]()
+    dialler = AgentDialler(load_config(ROOT / "sip-campaigns.yaml"), agent, lambda: NOW)
+    order = CallOrder(7, "test", "+15550100", "", "", "reminder", "America/New_York", 1, 30, 60, SCRIPT)
+    dialler.place(order, events.append)
+    assert agent.guide is not None
+    agent.guide.enter(Stage())
+    agent.guide.answered()
+    agent.guide.pressed("9")
+    assert events == [WantsNoCalls(7)]
+    agent.placed.finish(result(dialling.Outcome.ANSWERED, 200))
+    agent.guide.left(is_broken=False)
+    (_, finished) = events
+    assert isinstance(finished, Finished)
+    assert finished.ending.wants_no_more_calls

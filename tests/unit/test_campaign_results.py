@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,10 +41,15 @@ def test_results_are_handed_on_once_and_again_where_the_command_fails(tmp_path: 
     with closing(StoreViews(tmp_path / "state.sqlite")) as views:
         assert hand_on(config, views, failures.append) == 0
         assert "status 1" in failures[0]
-        assert not (tmp_path / "r.csv").exists()
+        assert (
+            len((tmp_path / "r.csv").read_text().splitlines()) == 4
+        )  # the files do not wait for the command
         (tmp_path / "ready").touch()
-        assert hand_on(config, views, failures.append) == 3
-        assert hand_on(config, views, failures.append) == 0
+        assert hand_on(config, views, failures.append) == 0  # nor is it asked all the time
+        later = datetime.now(UTC) + timedelta(minutes=1)
+        assert hand_on(config, views, failures.append, later) == 3
+        assert hand_on(config, views, failures.append, later) == 0
+        assert len(failures) == 3  # each told once
         page = html_report(views.view("test"), list(views.attempts("test")), list(views.contacts("test")))
     rows = list(csv.DictReader((tmp_path / "r.csv").open()))
     assert [row["outcome"] for row in rows] == ["answered"] * 3
@@ -92,6 +97,7 @@ def site(tmp_path: Path) -> Path:
         "trunks: [{name: lab, domain: 127.0.0.1}]\n"
         "numbers: [{match: '*', persona: receptionist}]\n"
         "personas: {receptionist: {greeting: Hello., prompt_file: prompt.md}}\n"
+        "limits: {outbound: {allow: ['+1555*']}}\n"
     )
     (tmp_path / "campaigns").mkdir()
     write_campaign(tmp_path / "campaigns", people=2)

@@ -248,7 +248,8 @@ def test_a_call_that_could_not_be_placed_is_no_attempt(tmp_path: Path) -> None:
         dialler.refusal = ("limits.outbound.allow: no entry allows it", True)
         one.live(now + timedelta(seconds=70), now + timedelta(hours=2))
         (contact,) = views.contacts("test")
-        assert (contact["state"], contact["attempts"], contact["why"]) == ("done", 0, dialler.refusal[0])
+        assert (contact["state"], contact["attempts"], contact["why"]) == ("waiting", 0, dialler.refusal[0])
+        assert one.store.state("test")[:2] == ("paused", f"refused: {dialler.refusal[0]}")
         assert len(dialler.orders) == 3
 
 

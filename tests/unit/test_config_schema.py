@@ -92,7 +92,7 @@ def test_documented_defaults_are_the_real_ones() -> None:
 def test_every_key_has_a_docstring_and_every_number_a_unit() -> None:
     bare = {"temperature", "threads", "max_calls", "calls_per_second", "sure", "doubt", "latest", "failures"}
     bare |= {"weight", "cps", "calls_per_day", "spend_per_day", "per_minute"}
-    bare |= {"lines_kept_free"}
+    bare |= {"lines_kept_free", "calls_per_number"}
     bare |= {"workers", "crash_reports", "retries", "after"}
     for key, cls in sections():
         for name, (annotation, has_docstring) in fields_in_source(cls).items():
