@@ -38,6 +38,34 @@ TENS = {
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2
     )
 }
+ORDINALS = {
+    word: number
+    for number, word in enumerate(
+        [
+            "first",
+            "second",
+            "third",
+            "fourth",
+            "fifth",
+            "sixth",
+            "seventh",
+            "eighth",
+            "ninth",
+            "tenth",
+            "eleventh",
+            "twelfth",
+            "thirteenth",
+            "fourteenth",
+            "fifteenth",
+            "sixteenth",
+            "seventeenth",
+            "eighteenth",
+            "nineteenth",
+            "twentieth",
+        ],
+        1,
+    )
+} | {"thirtieth": 30}
 _LARGE = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _TIMES = {"double": 2, "triple": 3, "treble": 3}
 _MISHEARD = {"for": "4", "to": "2", "too": "2", "ate": "8", "won": "1", "tree": "3", "sex": "6", "owe": "0"}
@@ -86,6 +114,14 @@ def _digits_at(tokens: list[str], at: int, *, is_inside: bool) -> tuple[str, int
 
 def _is_digit(token: str) -> bool:
     return token in ONES or token in TENS or token.isdigit()
+
+
+def number_of(words: str) -> int:
+    """What ``23``, ``3rd``, ``twenty-third`` or ``oh five`` stands for."""
+    if digits := re.match(r"\d+", words):
+        return int(digits[0])
+    parts = re.split(r"[ -]+", words)
+    return sum(ORDINALS.get(part, ONES.get(part, TENS.get(part, 0))) for part in parts)
 
 
 def number_in(text: str) -> int | None:
@@ -177,13 +213,18 @@ def read_digits(said: Said, *, least: int, most: int) -> Reading:
     return Value(digits, spoken_digits(digits))
 
 
-_PRONOUN_ONE = re.compile(r"\b(?:this|that|which|other|no|any|every|each|another|skip|last) one\b", re.I)
+PRONOUN_ONE = re.compile(
+    r"\b(?:this|that|which|other|no|any|every|each|another|skip|last|first|next|earlier|later|good|better|new|"
+    r"only|same|one) one\b",
+    re.I,
+)
+"""No number and no hour."""
 
 
 def read_number(said: Said, *, least: int, most: int) -> Reading:
     """A quantity or a grade."""
     _, last = repaired(said.text)
-    number = number_in(_PRONOUN_ONE.sub(" ", without_lead(last)))
+    number = number_in(PRONOUN_ONE.sub(" ", without_lead(last)))
     if number is None:
         return None
     if not least <= number <= most:
