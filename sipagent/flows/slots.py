@@ -3,10 +3,11 @@
 import re
 
 from sipagent.flows.dates import read_date
+from sipagent.flows.digits import read_digits
 from sipagent.flows.emails import read_email
 from sipagent.flows.names import read_name
 from sipagent.flows.negation import Negation, Verbs, negations
-from sipagent.flows.numbers import read_digits, read_number
+from sipagent.flows.numbers import read_number
 from sipagent.flows.phones import LEAST_DIGITS, MOST_DIGITS, read_phone
 from sipagent.flows.schema import SlotConfig
 from sipagent.flows.times import read_time

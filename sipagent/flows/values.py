@@ -17,7 +17,8 @@ _SOMETHING = re.compile(
 )
 """Words of another value, or a "sorry" that takes nothing back."""
 _DIGIT = re.compile(r"\d|zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple")
-_LEAD = re.compile(r"^(?:no|nope|nah|well|sorry|actually|um+|uh+|oh|hm+|er+)\b[,.! ]*", re.IGNORECASE)
+_LEAD = re.compile(r"^(?:no|nope|nah|well|sorry|actually|um+|uh+|hm+|er+)\b[,.! ]*", re.IGNORECASE)
+_LEAD_OR_OH = re.compile(rf"{_LEAD.pattern}|^oh\b[,.! ]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,12 @@ def without_echo(text: str) -> str:
     return text
 
 
-def without_lead(text: str) -> str:
-    """Without ``no,`` and ``um`` at its beginning."""
+def without_lead(text: str, *, keeps_oh: bool = False) -> str:
+    """Without ``no,`` and ``um`` at its beginning.
+
+    :param keeps_oh: where it may be a zero.
+    """
     before = ""
     while before != text:
-        before, text = text, _LEAD.sub("", text.strip())
+        before, text = text, (_LEAD if keeps_oh else _LEAD_OR_OH).sub("", text.strip())
     return text
