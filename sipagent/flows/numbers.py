@@ -98,6 +98,17 @@ def digits_in(text: str) -> str:
     return max([*runs, run], key=len)
 
 
+def with_digits(words: str) -> str:
+    """The words run together, numbers as digits: ``ann forty two`` → ``ann42``."""
+    tokens = tokens_of(words)
+    joined, at = "", 0
+    while at < len(tokens):
+        digits, used = _digits_at(tokens, at, is_inside=joined[-1:].isdigit())
+        joined += digits or tokens[at].replace("'", "")
+        at += used
+    return joined
+
+
 def _digits_at(tokens: list[str], at: int, *, is_inside: bool) -> tuple[str, int]:
     """Digits that begin here, and how many words they are."""
     token = tokens[at]
