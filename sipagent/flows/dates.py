@@ -79,17 +79,17 @@ _ISO = re.compile(r"\b(?P<year>\d{4})[-./](?P<month>\d\d?)[-./](?P<day>\d\d?)\b"
 _IN = re.compile(
     rf"\b(?P<in>in\s+)?(?:about\s+)?(?P<count>(?:{'|'.join(TENS)})[ -](?:{'|'.join(_ONE_TO_NINETEEN)})|"
     rf"{_COUNTS}|\d{{1,3}})\s+(?P<unit>day|week|month|year|fortnight)(?:'?s'?)?\b"
-    r"(?P<from>\s+(?:from\s+(?P<start>now|today|tomorrow|yesterday)|time|ago)\b)?"
+    r"(?P<from>\s+(?:(?:from\s+)?(?P<start>now|today|tomorrow|yesterday)|time|ago)\b)?"
 )
 _BEHIND = (
     r"(?=\W*$|\s*[,.;!?]|\s+(?:at|around|in|please|would|will|is|works?|if|then|or|and|between|before|after|"
-    r"of (?:this|next|the) month|should|sounds?|maybe|might|can|could|for|thanks|morning|afternoon|"
+    r"(?:of )?(?:this|next|the) month|should|sounds?|maybe|might|can|could|for|thanks|morning|afternoon|"
     r"evening|but|"
     r"not|i|we|it's|was|suits?|fits?|either|early|late|that's|half|quarter|noon|\d|a)\b)"
 )
 _WORD_DAY = rf"\d{{1,2}}(?:st|nd|rd|th)|(?:twenty|thirty)[ -]?(?:{'|'.join(ORDINALS)})|{'|'.join(ORDINALS)}"
 _ORDINAL_ONLY = re.compile(
-    rf"\b(?:(?:the|on)\s+|^\W*)(?P<day>{_WORD_DAY})\b{_BEHIND}(?P<next>\s+of next month)?"
+    rf"\b(?:(?:the|on)\s+|^\W*)(?P<day>{_WORD_DAY})\b{_BEHIND}(?P<next>\s+(?:of )?next month)?"
 )
 _WEEKDAY_AND_DAY = re.compile(
     rf"\b(?P<weekday>{_NAMED}),?\s+(?:on\s+)?(?:the\s+)?(?:{_WORD_DAY})\b(?!\s+of\s+next\s+month)"
@@ -197,9 +197,9 @@ def _nth(text: str, today: date, _is_past: bool) -> date | None:
 def _from_day(text: str, today: date, _is_past: bool) -> date | None:
     """``a week from tomorrow``."""
     match = _IN.search(text)
-    if match is None or match["start"] not in ("tomorrow", "yesterday"):
+    if match is None or not match["start"]:
         return None
-    start = today + timedelta(1 if match["start"] == "tomorrow" else -1)
+    start = today + timedelta({"tomorrow": 1, "yesterday": -1}.get(match["start"], 0))
     return _later(start, _count(match["count"]), match["unit"])
 
 

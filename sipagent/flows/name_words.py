@@ -61,3 +61,5 @@ TITLES = _words(
 )
 BEHIND = _words("and calling speaking here from please again is")
 """What may stand behind a name, in a text without capitals."""
+PARTICLES = _words("van von der den de del della di da la le bin al el ten ter")
+"""Written small within a name."""

@@ -4,7 +4,16 @@ import re
 from difflib import SequenceMatcher
 
 from sipagent.flows.name_letters import edited, without_edits
-from sipagent.flows.name_words import ALSO_NAMES, BEHIND, LEADS, NEVER, NOT_NAMES, PLAIN_NAMES, TITLES
+from sipagent.flows.name_words import (
+    ALSO_NAMES,
+    BEHIND,
+    LEADS,
+    NEVER,
+    NOT_NAMES,
+    PARTICLES,
+    PLAIN_NAMES,
+    TITLES,
+)
 from sipagent.flows.spelling import spelling_in, spoken_letters
 from sipagent.flows.values import Reading, Said, Value, repaired, without_lead
 
@@ -47,7 +56,7 @@ def read_name(said: Said) -> Reading:
         name = _said_name(head, is_asked=said.is_asked)
         return _with_edit(name, before, edit)
     letters, head = spelling_in(text)
-    name = _said_name(head if letters else text, is_asked=said.is_asked)
+    name = _said_name(head, is_asked=said.is_asked)
     if letters:
         whole = _with_spelling(name or before, letters.title())
         return Value(whole, f"{whole}, spelled {spoken_letters(letters)}", is_sure=False)
@@ -95,6 +104,8 @@ def _said_name(text: str, *, is_asked: bool) -> str:
         return _fullest(match["rest"], has_case=not cut.islower(), is_introduced=True)
     if not is_asked:
         return ""
+    if parts and parts[0].lower() not in NOT_NAMES:
+        return _titled(parts)
     return _fullest(cut) if len(re.findall(r"[A-Za-z'’-]+", cut)) <= _MOST_WORDS + 1 else ""
 
 
@@ -155,7 +166,11 @@ def _is_name(word: str, following: str, *, has_case: bool, is_inside: bool) -> b
 
 
 def _titled(words: list[str]) -> str:
-    return " ".join(word if not word.islower() and not word.isupper() else word.title() for word in words)
+    is_cased = any(not word.islower() for word in words)
+    return " ".join(
+        word if not (word.islower() or word.isupper()) or (is_cased and word in PARTICLES) else word.title()
+        for word in words
+    )
 
 
 def _with_spelling(name: str, part: str) -> str:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Verbs(Enum):
@@ -44,7 +45,7 @@ _AUX = (
     r"that's|he's|she's|we're|they're)"
 )
 _VERBAL = re.compile(rf"\b(?:{_NT}|cannot|can not|(?:\b{_AUX}) (?:\w+ly )?not|no longer|unable to)\b")
-_CONTRAST = re.compile(r"\b(?:not|neither|nor|instead of|rather than|better than)\b")
+_CONTRAST = re.compile(r"\b(?:not|neither|nor|never|unless|instead of|rather than|better than)\b")
 _HARMLESS_BEHIND = re.compile(
     r"\s*(?:(?:\w+ly|even) )?(?:only|just|until|till|before|earlier than|sooner than|later than|more than|"
     r"less than|after|mind|suppose|matter|forget|hesitate|wait (?:until|till|for)|know\b(?! about)|"
@@ -70,7 +71,9 @@ _END = re.compile(
     r"(?<!not )so|then|because|i'd|i would|i can(?!')|i could|i want|i need|i said|i'll|we can(?!')|"
     r"we could)\b"
 )
-_GOES_ON = re.compile(r"\b(?:think|believe|say|said|sure|if|that|whether|know|mean)$")
+_GOES_ON = re.compile(
+    rf"\b(?:think|believe|say|said|sure|if|that|whether|know|mean|unless|not|to|can|could|will|{_NT}|cannot)$"
+)
 _PREDICATE = re.compile(
     r"\b(?:is|are|was|would be|will be|'s|'ll be|'d be|looks?|sounds?) (?:(?:really|also|already|just|all|"
     r"totally|quite|very|fully) )*"
@@ -79,8 +82,10 @@ _PREDICATE = re.compile(
     r"\b(?:not|isn't) (?:\w+ )?(?:good|great|ideal|possible|okay|ok|available|an option|working|free)\b|"
     r"\b(?:i'm|i am|we're|we are) (?:\w+ )?(?:busy|away|working|out of town|on holiday|on vacation|"
     r"not free|not available|unavailable|traveling|travelling|booked|at work)\b|"
-    r"\bi work\b|\bi(?:'ve| have) (?:got )?(?:work|school|class|something|a meeting|another appointment)\b"
+    r"\bno (?:time|way|chance)\b|\bi work\b|\bi(?:'ve| have) (?:got )?(?:work|school|class|something|"
+    r"a meeting|another appointment)\b"
 )
+_BOUND = re.compile(r"\b(?:until|till|before)\b")
 _OF_IT = re.compile(
     r"\W*(?:no|nope|(?:(?:i|we|that|it|this|which)(?:'s| is| just| really)? )*"
     rf"(?:{_NT}|cannot|can not|not|will not|does not)(?: really| quite| be)?"
@@ -167,12 +172,12 @@ def _in_clause(
     mentions = [one for one in about.finditer(low, start, end) if one[0].strip()]
     is_proposed = re.match(rf"\W*{_NT}\b.*\?$", clause.rstrip()) is not None
     predicate = _PREDICATE.search(clause) if verbs is Verbs.ANY and not is_proposed else None
+    if predicate and _BOUND.search(clause, predicate.end()):
+        predicate = None
     verbal = _VERBAL.search(clause)
     contrast = _CONTRAST.search(clause)
     is_of_it = verbs is Verbs.ANY and not mentions and before[1] and low[end - 1 : end] != "?"
-    if is_of_it and _OF_IT.fullmatch(clause) and re.fullmatch(
-        rf"{_BARE}(?:{about.pattern}){_BARE}", low[slice(*before)]
-    ):  # fmt: skip
+    if is_of_it and _OF_IT.fullmatch(clause) and _bare(about).fullmatch(low, *before):
         yield Negation(start, *before)
     elif predicate:
         yield Negation(start + predicate.start(), start, end)
@@ -184,6 +189,11 @@ def _in_clause(
             yield from _of_choice(low, (start, at, behind, end), mentions, about, verbs)
     elif contrast and _is_meant(clause, contrast):
         yield _forward(low, start + contrast.start(), start + contrast.end(), end, about)
+
+
+@lru_cache(16)
+def _bare(about: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(rf"{_BARE}(?:{about.pattern}){_BARE}")
 
 
 def _is_meant(clause: str, match: re.Match[str]) -> bool:

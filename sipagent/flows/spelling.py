@@ -102,7 +102,7 @@ def _letter(words: list[str], at: int, *, is_inside: bool) -> str:
 
 
 def _is_letter(word: str) -> bool:
-    return len(word) == 1 or word in _SURE_SOUNDS
+    return len(word) == 1 or word in _SURE_SOUNDS or word == "double"
 
 
 def _same(match: re.Match[str]) -> str:

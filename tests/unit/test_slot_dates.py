@@ -1,7 +1,10 @@
 """Days that callers rule out, prefer, count and write in numbers."""
 
+import time
+
 import pytest
 
+from sipagent.flows.schema import SlotType
 from sipagent.flows.values import Value
 from tests.unit.slot_reading import read, reading_of
 
@@ -36,6 +39,10 @@ MONDAY, TUESDAY, WEDNESDAY = "2026-11-30", "2026-12-01", "2026-11-25"
         ("I can't come on Monday any more", None),
         ("I don't think Monday works", None),
         ("Monday's out", None),
+        ("I can't make it Monday", None),
+        ("I have no time on Monday", None),
+        ("never on Mondays", None),
+        ("as long as it's not Monday", None),
         ("not Monday or Tuesday", None),
     ],
 )
@@ -47,6 +54,7 @@ def test_a_day_that_is_ruled_out_is_not_taken(text: str, value: str | None) -> N
     "text",
     [
         "Not until Monday",
+        "I'm away until Monday",
         "I can't come before Monday",
         "why don't we say Monday",
         "couldn't we do Monday",
@@ -103,6 +111,7 @@ def test_words_that_are_also_days_count_where_a_day_would_stand(text: str, value
         ("in a fortnight", "2026-12-08"),
         ("in two months", "2027-01-24"),
         ("a week from tomorrow", "2026-12-02"),
+        ("two weeks today", "2026-12-08"),
         ("two weeks from Thursday", "2026-12-10"),
         ("next week on Thursday", "2026-12-03"),
         ("the week after next on Tuesday", "2026-12-08"),
@@ -182,6 +191,21 @@ def test_a_weekday_that_contradicts_the_date_is_read_back() -> None:
         reading = reading_of("date", text)
         assert isinstance(reading, Value)
         assert (reading.value, reading.is_sure) == ("2027-03-03", is_sure)
+
+
+def test_long_talk_is_read_at_once() -> None:
+    for text in (
+        "not monday " * 200,
+        "five " * 400,
+        "I can't do it, and " * 100,
+        "the a of " * 300,
+        " " * 2000,
+    ):
+        kinds: tuple[SlotType, ...] = ("date", "time", "phone", "name", "email")
+        for kind in kinds:
+            started_s = time.perf_counter()
+            read(kind, text, before="ann.lee@example.com" if kind == "email" else "")
+            assert time.perf_counter() - started_s < 1.0, (kind, text[:20])
 
 
 def test_what_is_corrected_is_only_what_was_meant() -> None:

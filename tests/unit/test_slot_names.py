@@ -78,6 +78,9 @@ def test_what_is_no_name_is_none(text: str) -> None:
         ("it's not Smith, it's Smyth", "Smyth"),
         ("Smyth, not Smith", "Smyth"),
         ("Of course, Sarah Miller", "Sarah Miller"),
+        ("Sarah Miller, S as in sugar", "Sarah Miller"),
+        ("surname Miller", "Miller"),
+        ("Maria de la Cruz", "Maria de la Cruz"),
         ("It's for Tom", "Tom"),
     ],
 )
@@ -93,6 +96,7 @@ def test_names_as_people_introduce_them(text: str, value: str) -> None:
         ("S for Sierra, M, Y, T, H", "Smyth"),
         ("S for Sierra, M for Mike, Y for Yankee, T for Tango, H for Hotel", "Smyth"),
         ("M like Mary, E, Y, E, R", "Meyer"),
+        ("Anna, A-double-N-A", "Anna"),
         ("L, E, double you, I, S", "Lewis"),
         ("Mike Victor", "Mike Victor"),
     ],
