@@ -38,7 +38,8 @@ _HOUR_ONLY = re.compile(
     rf"\s*(?P<sharp>o'? ?clock|sharp)?\s*{_HALF}?"
 )
 _NOUN_BEHIND = re.compile(
-    r"[ -]+(?:past|of (?:us|them|my|the)|more|other|hour|hr|minute|min|moment|second|sec|day|week|month|"
+    r"[ -]+(?:past|to(?=\W*$)|of (?:us|them|my|the)|more|other|hour|hr|minute|min|moment|second|sec|day|"
+    r"week|month|"
     r"year|person|"
     r"people|child|children|percent|hundred|thousand|thing|bit|time|patient|cleaning|appointment|kid|tooth|teeth|"
     r"half|(?!works\b|sounds\b|suits\b|fits\b|is\b|was\b|thanks\b|yes\b|this\b|does\b|as\b|us\b|perhaps\b|"

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.unit
         ("this one", None),
         ("the later one", None),
         ("ten past", None),
+        ("ten to", None),
         ("$20.50", None),
         ("in the morning", None),
         ("one please", "13:00"),
