@@ -3,13 +3,15 @@
 import re
 
 from sipagent.flows.dates import read_date
+from sipagent.flows.digits import read_digits
 from sipagent.flows.emails import read_email
 from sipagent.flows.names import read_name
-from sipagent.flows.numbers import read_digits, read_number
+from sipagent.flows.negation import Negation, Verbs, negations
+from sipagent.flows.numbers import read_number
 from sipagent.flows.phones import LEAST_DIGITS, MOST_DIGITS, read_phone
 from sipagent.flows.schema import SlotConfig
 from sipagent.flows.times import read_time
-from sipagent.flows.values import Reading, Said, Value, repaired, tokens_of, without_lead, without_negated
+from sipagent.flows.values import Reading, Said, Value, said_last, tokens_of, without_lead
 from sipagent.flows.yes_no import yes_or_no
 
 KEYED = frozenset(("number", "digits", "phone"))
@@ -81,16 +83,46 @@ def read_back(slot: SlotConfig, value: Value) -> str:
 
 
 def _read_choice(slot: SlotConfig, said: Said) -> Reading:
-    """The option of which most was said; of several, the one said last after a correction."""
-    _, last = repaired(said.text)
-    words = " ".join(tokens_of(without_negated(last)))
-    found: list[tuple[int, int, str]] = []
-    for option, others in slot.options.items():
-        for phrase in (option.replace("_", " "), *others):
-            pattern = " ".join(tokens_of(phrase))
-            if match := re.search(rf"\b{re.escape(pattern)}(?:s|es|ed|ing)?\b", words):
-                found.append((-len(pattern), match.start(), option))
-    if not found:
-        return None
-    option = min(found)[2]
-    return Value(option, option.replace("_", " "))
+    """The option that was named and not ruled out; None where several are left: it is asked again."""
+    for text in said_last(said.text):
+        found = {option: None for _, option in _mentioned(slot, text)}
+        if len(found) == 1:
+            option = next(iter(found))
+            return Value(option, option.replace("_", " "))
+        if found:
+            return None
+    return None
+
+
+def _mentioned(slot: SlotConfig, text: str) -> list[tuple[int, str]]:
+    """(where, which) of every option that is named and not ruled out."""
+    words = " ".join(text.lower().replace("’", "'").split())
+    phrases = {
+        _phrase(phrase): option
+        for option, others in slot.options.items()
+        for phrase in (option.replace("_", " "), *others)
+    }
+    matches = [(one, option) for phrase, option in phrases.items() for one in re.finditer(phrase, words)]
+    spans = [one.span() for one, _ in matches]
+    whole = [  # "waiting room" is no "waiting"
+        (one, option)
+        for one, option in matches
+        if not any(a < one.end() and one.start() < b and b - a > one.end() - one.start() for a, b in spans)
+    ]
+    about = re.compile("|".join(sorted(phrases, key=len, reverse=True)))
+    for is_strict in (True, False):
+        ruled_out = [n for n in negations(words, about, Verbs.CHOOSING) if is_strict or not n.is_weak]
+        left = [(m.start(), option) for m, option in whole if not any(_is_out(m, n) for n in ruled_out)]
+        if left:
+            return left
+    return []
+
+
+def _phrase(phrase: str) -> str:
+    words = r"\W+".join(re.escape(word) for word in tokens_of(phrase))
+    return rf"\b{words}(?:s|es|ed|ing)?\b"
+
+
+def _is_out(match: re.Match[str], one: Negation) -> bool:
+    """An option may hold the "not" itself: "don't change"."""
+    return one.start <= match.start() < one.end and not match.start() < one.at < match.end()

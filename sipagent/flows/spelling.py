@@ -17,18 +17,45 @@ _AS_IN = re.compile(
     r"(?P<word>[a-z]{2,12})\b",
     re.I,
 )
-_AS_IN_MISHEARD = re.compile(
-    r"\b(?P<letter>[a-z])[,.]?\s+(?:and|an|in|is|has|isn't)\s+(?P<word>[a-z]{2,12})\b", re.I
+_AS_IN_SAME = re.compile(
+    r"\b(?P<letter>[a-z])[,.]?\s+(?:and|an|in|is|has|isn't|for|is for|like|like in|from)\s+"
+    r"(?P<word>[a-z]{2,12})\b",
+    re.I,
 )
 """Only where the word begins with the letter."""
+_ALPHABET = (
+    "alpha alfa bravo charlie delta echo foxtrot golf hotel india juliet juliett kilo lima mike november "
+    "oscar papa quebec romeo sierra tango uniform victor whiskey whisky x-ray xray yankee zulu"
+)
+_ALPHABET_WORD = rf"(?:{'|'.join(_ALPHABET.split())})"
+_ALPHABET_RUN = re.compile(rf"\b(?:{_ALPHABET_WORD}\b[,. -]*){{3,}}", re.I)
+"""Some of its words are names, too: two of them may be one."""
+_LETTER_AND_WORD = re.compile(rf"\b(?P<letter>[a-z])[,.]?\s+(?P<word>{_ALPHABET_WORD})\b", re.I)
+_DOUBLE_U = re.compile(r"\bdouble[ -]?(?:u|you|yu)\b", re.I)
 _LEAST_LETTERS = 2
 
 
 def spelt(text: str) -> str:
     """The longest run of dictated letters, lower case; empty where nothing is spelt."""
-    text = _AS_IN.sub(_agreed, _AS_IN_MISHEARD.sub(_same, text))
-    words = re.findall(r"[A-Za-z]+(?:['’][a-z]+)?", text.replace("-", " "))
-    runs, run, is_double = [""], "", False
+    return spelling_in(text)[0]
+
+
+def as_letters(text: str) -> str:
+    """The text with ``S as in Sam`` and ``Sierra Mike …`` as their letters."""
+    text = _DOUBLE_U.sub(" W ", text)
+    text = _AS_IN.sub(_agreed, _LETTER_AND_WORD.sub(_same, _AS_IN_SAME.sub(_same, text)))
+    return _ALPHABET_RUN.sub(
+        lambda run: " ".join(w[0].upper() for w in re.findall(r"[a-z-]+", run[0], re.I)) + " ", text
+    )
+
+
+def spelling_in(text: str) -> tuple[str, str]:
+    """(the longest run of dictated letters, the text in front of it)."""
+    text = as_letters(text)
+    found = list(re.finditer(r"[A-Za-z]+(?:['’][a-z]+)?", text.replace("-", " ")))
+    words = [one[0] for one in found]
+    longest, run, start = ("", len(text)), "", 0
+    is_double = False
     for at, word in enumerate(words):
         low = word.lower()
         if low in ("double", "capital", "apostrophe"):
@@ -36,13 +63,21 @@ def spelt(text: str) -> str:
             continue
         letter = _letter(words, at, is_inside=bool(run))
         if not letter:
-            runs.append(run)
             run = ""
             continue
+        start = start if run else found[at].start()
         run += letter * (1 + is_double)
         is_double = False
-    longest = max([*runs, run], key=len)
-    return longest if len(longest) >= _LEAST_LETTERS else ""
+        if len(run) > len(longest[0]):
+            longest = (run, start)
+    letters, at = longest
+    return (letters, text[:at]) if len(letters) >= _LEAST_LETTERS else ("", text)
+
+
+def letter_of(word: str) -> str:
+    """The letter that a single one, or the word for it, is; empty: none."""
+    low = word.lower()
+    return low if len(low) == 1 else _SOUNDS.get(low, "")
 
 
 def spoken_letters(word: str) -> str:
@@ -67,7 +102,7 @@ def _letter(words: list[str], at: int, *, is_inside: bool) -> str:
 
 
 def _is_letter(word: str) -> bool:
-    return len(word) == 1 or word in _SURE_SOUNDS
+    return len(word) == 1 or word in _SURE_SOUNDS or word == "double"
 
 
 def _same(match: re.Match[str]) -> str:

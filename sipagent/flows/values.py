@@ -6,17 +6,19 @@ from datetime import datetime
 
 _REPAIR = re.compile(
     r"\b(?:no,? sorry|sorry,? no|no,? wait|wait,? no|i mean(?:t)?|or rather|make that|correction|"
-    r"scratch that|"
-    r"actually,? no|no,? actually|excuse me)\b[,. ]*|(?<=[a-z0-9])[,.] (?:no|sorry|actually|wait)[,.]? +",
+    r"scratch that|on second thoughts?|better yet|hang on|hold on,? no|"
+    r"actually,? no|no,? actually|excuse me)\b[,. ]*|(?<=[a-z0-9])[,.;?!] (?:no|sorry|actually|wait)[,.]? +",
     re.IGNORECASE,
 )
-_NEGATED = re.compile(
-    r"\b(?:not|isn't|don't want|rather than|instead of)\s+(?:on\s+|at\s+|for\s+|the\s+)?"
-    r"((?:[\w:'-]+\s?){1,3}?)(?=[,.;!?]|\s+but\b|$)",
+_SOMETHING = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon|half|quarter|\w+day|"
+    r"tomorrow|morning|afternoon|evening|about that|if that)\b",
     re.IGNORECASE,
 )
+"""Words of another value, or a "sorry" that takes nothing back."""
 _DIGIT = re.compile(r"\d|zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple")
-_LEAD = re.compile(r"^(?:no|nope|nah|well|sorry|actually|um+|uh+|oh|hm+|er+)\b[,.! ]*", re.IGNORECASE)
+_LEAD = re.compile(r"^(?:no|nope|nah|well|sorry|actually|um+|uh+|hm+|er+)\b[,.! ]*", re.IGNORECASE)
+_LEAD_OR_OH = re.compile(rf"{_LEAD.pattern}|^oh\b[,.! ]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,14 @@ def repaired(text: str) -> tuple[str, str]:
     return (" ".join(parts[:-1]).strip(), parts[-1].strip()) if len(parts) > 1 else ("", text.strip())
 
 
-def without_negated(text: str) -> str:
-    """``not Tuesday, Thursday`` → ``Thursday``."""
-    left = " ".join(_NEGATED.sub(" ", text).split())
-    return left if re.search(r"\w", left) else text
+def said_last(text: str) -> list[str]:
+    """What was said last of all, and where that names nothing of the kind, what it did not take back.
+
+    ``Tuesday at ten, no, eleven`` → ``eleven``, and then for the day ``Tuesday at ten``; but nothing else of
+    ``Tuesday, no, wait``.
+    """
+    first, last = repaired(text)
+    return [last, first] if first and _SOMETHING.search(last) else [last]
 
 
 def without_echo(text: str) -> str:
@@ -85,9 +91,12 @@ def without_echo(text: str) -> str:
     return text
 
 
-def without_lead(text: str) -> str:
-    """Without ``no,`` and ``um`` at its beginning."""
+def without_lead(text: str, *, keeps_oh: bool = False) -> str:
+    """Without ``no,`` and ``um`` at its beginning.
+
+    :param keeps_oh: where it may be a zero.
+    """
     before = ""
     while before != text:
-        before, text = text, _LEAD.sub("", text.strip())
+        before, text = text, (_LEAD if keeps_oh else _LEAD_OR_OH).sub("", text.strip())
     return text
