@@ -28,12 +28,12 @@ from sipagent.call.work import Lane, Priority
 from sipagent.config.tools import SEND_DTMF
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
-from sipagent.flows.expected import expected_of
+from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
 from sipagent.flows.talk import Meaning, Talk
-from sipagent.flows.understand import Understanding, understand_by_rules
+from sipagent.flows.understand import Understanding, is_question, understand_by_rules
 
 _KEYS_PAUSE_MS = 3_000
 
@@ -171,11 +171,12 @@ class FlowTalk:
         """Prepare the answer to the caller's words; ``history`` is what was said before them."""
         messages = [*history, Message(Role.CALLER, text)]
         step = self._step = _Step(utterance, messages, self._talk)
-        if self._talk.is_waiting:
-            return  # a tool is at work: its answer is what is said
         expected, now = expected_of(self._flow, self._talk), self._now()
         meaning = understand_by_rules(self._flow, expected, text, now)
-        if meaning is None and expected.may_answer and self._answers.knows(text):
+        if self._talk.is_waiting:  # a tool is at work: its answer is what is said
+            step.talk, _ = step_flow(self._flow, self._talk, fm.Heard(text, meaning or Meaning()), now)
+            return
+        if self._is_known(expected, meaning, text):
             meaning = Meaning(QUESTION)
         if meaning is not None:
             self._advance(step, fm.Heard(text, meaning))
@@ -198,6 +199,12 @@ class FlowTalk:
             cancelled=utterance.is_cancelled,
             waited=utterance.waited,
         )
+
+    def _is_known(self, expected: Expected, meaning: Meaning | None, text: str) -> bool:
+        """A question with a stored answer, which fits better than what the flow says to its keywords."""
+        is_open = meaning is None or meaning.intent in expected.passing
+        is_asked = meaning is not None and meaning.intent in expected.intents and is_question(text)
+        return expected.may_answer and (is_open or is_asked) and self._answers.knows(text)
 
     def pressed(self, key: str, now_ms: int) -> None:
         """The caller has pressed a key."""

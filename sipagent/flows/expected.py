@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
+from sipagent.flows.schema import (
+    GOODBYE,
+    NO,
+    OPERATOR,
+    QUESTION,
+    REPEAT,
+    YES,
+    Flow,
+    SlotConfig,
+    StateConfig,
+    StepConfig,
+)
 from sipagent.flows.talk import Talk
 from sipagent.flows.values import Value
 
@@ -36,6 +47,10 @@ class Expected:
         return self.slots[0] if self.is_asked else None
 
 
+def _step(flow: Flow, state: StateConfig, name: str) -> StepConfig:
+    return state.on.get(name) or flow.everywhere[name]
+
+
 def expected_of(flow: Flow, talk: Talk) -> Expected:
     """What the flow listens for after its last words."""
     state = flow.states[talk.state]
@@ -45,7 +60,7 @@ def expected_of(flow: Flow, talk: Talk) -> Expected:
     names = dict.fromkeys((*([open_name] if open_name else ()), *state.collect, *state.listen))
     return Expected(
         intents=(*own, *others),
-        passing=frozenset(name for name in others if not flow.everywhere[name].go),
+        passing=frozenset(name for name in (*own, *others) if not _step(flow, state, name).go),
         filled=frozenset(talk.slots),
         slots=tuple(flow.slots[name] for name in names),
         is_asked=bool(open_name),

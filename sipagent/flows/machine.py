@@ -11,7 +11,7 @@ Nothing is done here: the actions say what is to be done, and a talk that is thr
 An event that does not fit (a tool's late result, a key after the end) changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -97,7 +97,7 @@ class _Run:
                 if talk.is_waiting and self.state.transfer:
                     self.returned("failed", {})
             case _ if talk.is_waiting:
-                return
+                self.wished(event)
             case Heard(text, meaning):
                 self.heard(text, meaning)
             case Pressed(key):
@@ -108,6 +108,13 @@ class _Run:
                 self.silent()
 
     # --- what came ---
+
+    def wished(self, event: Event) -> None:
+        """While a tool works only one thing counts: that a person is wanted, afterwards."""
+        is_key = isinstance(event, Pressed) and event.key == "0"
+        is_word = isinstance(event, Heard) and event.meaning.intent == OPERATOR
+        if self.state.tool and (is_key or is_word):
+            self.talk = replace(self.talk, wants_person=True)
 
     def heard(self, text: str, meaning: Meaning) -> None:
         self.talk = replace(self.talk, keyed="")
@@ -122,39 +129,58 @@ class _Run:
             self.actions.append(Answer(text))
             if not self.state.free:
                 self.ask(is_again=True)
+        elif intent == YES and self.changed(meaning.slots):
+            self.take_slots(meaning.slots)  # "yes, but the name is Smith": asked once more
         elif intent in self.state.on or intent in self.flow.everywhere:
-            self.fill(meaning.slots)
-            self.follow(self.state.on.get(intent) or self.flow.everywhere[intent])
+            self.decided(self.state.on.get(intent) or self.flow.everywhere[intent], meaning.slots)
         elif meaning.slots:
-            self.talk = replace(self.talk, failures=0)
-            self.fill(meaning.slots)
-            said = len(self.actions)
-            self.go_on()
-            if len(self.actions) == said:
-                self.ask(is_again=False)
+            self.take_slots(meaning.slots)
         else:
             self.not_understood(meaning.refused)
+
+    def changed(self, slots: Mapping[str, Value]) -> bool:
+        """Something that was known is told otherwise."""
+        known = self.talk.slots
+        return any(name in known and known[name].value != value.value for name, value in slots.items())
+
+    def take_slots(self, slots: Mapping[str, Value]) -> None:
+        self.talk = replace(self.talk, failures=0)
+        self.fill(slots)
+        said = len(self.actions)
+        self.go_on()
+        if len(self.actions) == said:
+            self.ask(is_again=False)
+
+    def decided(self, one: StepConfig, slots: Mapping[str, Value]) -> None:
+        """What follows an intent. What was told in the same words, and is asked for where that leads, has
+        been mended by it: nothing is forgotten then."""
+        self.fill(slots)
+        wanted = self.flow.states[one.go].collect if one.go else ()
+        is_mended = bool(one.forget) and any(name in wanted for name in slots)
+        self.follow(replace(one, say="", forget=()) if is_mended else one)
 
     def confirmed(self, intent: str, slots: Mapping[str, Value]) -> None:
         slot = self.talk.confirming
         rest = self.talk.to_confirm[1:]
-        if slot in slots:
-            self.talk = replace(self.talk, to_confirm=rest)
+        if intent == YES and slot not in slots:
+            self.talk = replace(self.talk, to_confirm=rest, failures=0, refusals=0)
+            self.go_on()
+            return
+        self.talk = replace(self.talk, to_confirm=rest, refusals=self.talk.refusals + 1)
+        if self.talk.refusals > self.state.retries:
+            self.forget((slot,))
+            self.give_up()
+        elif slot in slots:
             self.fill(slots)
             self.mended(slot)
-        elif intent == YES:
-            self.talk = replace(self.talk, to_confirm=rest, failures=0)
+            self.go_on()
         else:
-            kept = {name: value for name, value in self.talk.slots.items() if name != slot}
-            self.talk = replace(self.talk, slots=kept, to_confirm=rest, failures=self.talk.failures + 1)
-            if self.talk.failures > self.state.retries:
-                self.give_up()
-                return
+            self.forget((slot,))
             self.talk = replace(self.talk, asking=slot)
             if slot in self.state.collect:
                 self.say(self.flow.slots[slot].again or self.flow.slots[slot].ask)
-                return
-        self.go_on()
+            else:
+                self.go_on()
 
     def mended(self, slot: str) -> None:
         """What was mended is always read back."""
@@ -244,19 +270,25 @@ class _Run:
         self.say(one.say)
         if one.outcome:
             self.outcome(one.outcome)
-        if one.forget:
-            kept = {name: value for name, value in self.talk.slots.items() if name not in one.forget}
-            left = tuple(name for name in self.talk.to_confirm if name not in one.forget)
-            self.talk = replace(self.talk, slots=kept, to_confirm=left)
+        self.forget(one.forget)
         if one.go:
             self.enter(one.go)
         else:
             self.talk = replace(self.talk, failures=0)
             self.ask(is_again=True)
 
+    def forget(self, names: Collection[str]) -> None:
+        kept = {name: value for name, value in self.talk.slots.items() if name not in names}
+        left = tuple(name for name in self.talk.to_confirm if name not in names)
+        self.talk = replace(self.talk, slots=kept, to_confirm=left)
+
     def enter(self, name: str) -> None:
         self.hops += 1
-        self.talk = replace(self.talk, state=name, asking="", failures=0, keyed="", is_waiting=False)
+        if self.talk.wants_person and self.flow.states[name].is_listening:
+            self.talk, name = replace(self.talk, wants_person=False), self.flow.operator
+        self.talk = replace(
+            self.talk, state=name, asking="", failures=0, refusals=0, keyed="", is_waiting=False
+        )
         state = self.state
         if state.outcome:
             self.outcome(state.outcome)

@@ -133,6 +133,10 @@ class Talk:
     """Slots to read back; the first one has been and waits for a yes."""
     failures: int = 0
     """Answers in a row that were of no use."""
+    refusals: int = 0
+    """Read-backs in a row that were not right."""
+    wants_person: bool = False
+    """Asked for while a tool was at work."""
     keyed: str = ""
     calls: int = 0
     """Tools called; the last one has this id."""

@@ -15,56 +15,18 @@ from functools import lru_cache
 
 from sipagent.brain.types import Reader
 from sipagent.flows.expected import Expected
+from sipagent.flows.farewell import without_farewell
 from sipagent.flows.misheard import as_answer, as_said
 from sipagent.flows.names import read_name
 from sipagent.flows.primer import OTHER, label_grammar, name_grammar, name_text, option_text, wants_text
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
-from sipagent.flows.slots import read_slot
+from sipagent.flows.slots import KEYED, read_slot
 from sipagent.flows.talk import Meaning
 from sipagent.flows.values import Refused, Said, Value, tokens_of, without_echo
+from sipagent.flows.ways_out import wants_person, wants_repetition
 from sipagent.flows.yes_no import is_nothing_else, yes_or_no
 from sipagent.speech.types import Cancelled
 
-_SOMEBODY = (
-    r"(?:(?:a|an|the|some|your|my|another|any) )?(?:\w+ )?(?:person|human(?: being)?|agent|operator|"
-    r"representative|"
-    r"receptionist|somebody|someone|people|staff|manager|secretary|assistant|customer service|front desk|"
-    r"real one|anybody|anyone|one of (?:your|the) \w+)"
-)
-_OPERATOR = re.compile(
-    rf"\b(?:speak|talk|speaking|talking|chat)\b(?: \w+){{0,2}} (?:to|with) {_SOMEBODY}\b|"
-    rf"\b(?:connect|transfer|put|get|give|pass|switch|send|patch|hand)\b(?: me| this call| us)?"
-    rf"(?: (?:over|through|on|back))*(?: to| with| on)? {_SOMEBODY}\b|"
-    r"\b(?:a )?(?:real|actual|live|human|proper) (?:person|human|being|agent|somebody|someone)\b|"
-    rf"\b(?:i )?(?:want|need|get|would like|prefer)(?: to (?:have|get))? (?:a |an )?(?:human|person|"
-    rf"agent|operator|representative)\b|"
-    r"^(?:(?:um|uh|please|just|an|a|the|hi|hello|sorry)[,. ]+)*(?:operator|agent|representative|human|"
-    r"person|reception|"
-    r"receptionist|somebody|someone|customer service)\b[,. ]*(?:please)?[.!?]*$|"
-    r"\b(?:not|don't want(?: to)?|instead of|rather than|hate|stop)\b[^.?!]{0,30}\b(?:robot|machine|bot|"
-    r"computer|recording|automated)\b|"
-    r"\bis there (?:a|any)(?:body|one|n actual person| person| human)(?: \w+)? (?:i can|there|"
-    r"to) (?:talk|speak)\b",
-    re.I,
-)
-_GOODBYE = re.compile(
-    r"\b(?:good ?bye|bye(?:[- ]?bye)?|have a (?:good|nice|great|lovely) (?:day|one|evening|weekend|"
-    r"afternoon)|"
-    r"see you(?: later| then| soon)?(?=[.!]|$)|talk to you later|take care(?=[.!]|$)|hang up|end the call|"
-    r"that's (?:all|it|everything)(?: i needed)?[,. ]+(?:thanks|thank you)(?:.{0,12})?[.!]?$|cheers)\b",
-    re.I,
-)
-_REPEAT = re.compile(
-    r"^(?:(?:sorry|um|uh|oh|wait|hang on|i'm sorry)[,. ]*)*(?:pardon(?: me)?|what(?: was that| did you say)?|"
-    r"sorry|excuse me|huh|come again|hello|are you there)\W*$|"
-    r"\b(?:say (?:that|it) again|repeat (?:that|the question|it|yourself|what)|come again|one more time|"
-    r"what (?:was that|did you (?:just )?(?:say|ask))|what was the question|(?:can't|couldn't|didn't|"
-    r"did not|can "
-    r"not|cannot|hardly) (?:quite )?(?:hear|catch|understand|get) (?:you|that|what)|you(?:'re|"
-    r" are) breaking up|"
-    r"could you repeat|can you repeat|please repeat)\b",
-    re.I,
-)
 _ASKING = re.compile(
     r"^(?:(?:hi|hello|hey|so|and|but|ok|okay|well|um|uh|oh|wait|actually|sorry|by the way|before that|"
     r"just|quick question|one question|great|yes|yeah|no|hang on|hold on|excuse me|first|"
@@ -85,6 +47,14 @@ _OFFER = re.compile(
 )
 """Questions that are answers: ``how about Tuesday?``"""
 _DEAD = re.compile(r"^[\W_]*$")
+_BUT = re.compile(r"\b(?:but|except|only|though|however|just not)\b(.+)", re.I)
+_CHANGES = re.compile(
+    r"\b(?:not|\w+n't|later|earlier|instead|other|another|different|change|move|wrong|rather|before|after|"
+    r"(?:can|could) (?:i|we)|make it|without)\b",
+    re.I,
+)
+_FEW_WORDS = 3
+"""So few words beside a farewell that nobody understands are part of it."""
 
 
 def is_question(text: str) -> bool:
@@ -99,27 +69,41 @@ def asks_aside(text: str) -> bool:
 
 def understand_by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
     """The meaning where the words leave no doubt; None: ask the model. Takes less than a millisecond."""
-    meaning = _by_rules(flow, expected, text, now)
+    text = as_said(without_echo(text.strip().replace("’", "'")))
+    if _DEAD.match(text):
+        meaning: Meaning | None = Meaning()
+    else:
+        text = as_answer(text) if expected.takes_yes_no else text
+        meaning = _with_leave(flow, expected, text, now)
     if expected.is_free and (meaning is None or not meaning.intent or meaning.intent == REPEAT):
-        return Meaning(QUESTION)
+        return Meaning(GOODBYE if without_farewell(text)[1] else QUESTION)
+    return meaning
+
+
+def _with_leave(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
+    """Whoever takes leave in the same breath is first understood: "yes please, thank you, goodbye"."""
+    rest, is_leaving = without_farewell(text)
+    if is_leaving and not rest:
+        return Meaning(NO_ELSE if NO_ELSE in expected.intents and is_nothing_else(text) else GOODBYE)
+    meaning = _by_rules(flow, expected, rest, now)
+    if is_leaving and (meaning == Meaning() or (meaning is None and len(tokens_of(rest)) < _FEW_WORDS)):
+        return Meaning(GOODBYE)
     return meaning
 
 
 def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
-    text = as_said(without_echo(text.strip().replace("’", "'")))
-    if _DEAD.match(text):
-        return Meaning()
-    if expected.takes_yes_no:
-        text = as_answer(text)
-    intent = _everywhere(text)
+    if wants_person(text) or (tokens_of(text) == ["zero"] and not _takes_digits(expected)):
+        return Meaning(OPERATOR)
+    if wants_repetition(text):
+        return Meaning(REPEAT)
     hits = keyword_hits(flow, expected.intents, text)
-    if intent == GOODBYE and hits and len(tokens_of(text)) > 6:
-        intent = ""  # "…, thanks, bye" behind something that is wanted
-    if intent:
-        return Meaning(intent)
     is_aside = asks_aside(text)
     answer = yes_or_no(text) if expected.takes_yes_no else None
     slots, refused = slots_in(expected, text, now)
+    if answer == YES and (but := _BUT.search(text)) is not None:
+        hits = keyword_hits(flow, expected.intents, but[1]) or hits
+        if not hits and not slots and _CHANGES.search(but[1]):
+            return None  # "yes, but an hour later" is no plain yes
     if expected.before is not None:
         return _about_read_back(expected, answer, slots, refused, hits, is_aside=is_aside)
     open_slot = expected.open_slot
@@ -144,6 +128,10 @@ def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meani
     return None
 
 
+def _takes_digits(expected: Expected) -> bool:
+    return expected.open_slot is not None and expected.open_slot.type in KEYED
+
+
 NO_ELSE = "nothing"
 """An intent of this name also means the answer "no, that's all"."""
 _CLOSING = re.compile(
@@ -155,13 +143,6 @@ _CLOSING = re.compile(
     re.I,
 )
 """Without such a beginning nobody has taken leave, whatever the model finds."""
-
-
-def _everywhere(text: str) -> str:
-    for intent, pattern in ((OPERATOR, _OPERATOR), (GOODBYE, _GOODBYE), (REPEAT, _REPEAT)):
-        if pattern.search(text):
-            return intent
-    return ""
 
 
 def _about_read_back(
@@ -238,7 +219,7 @@ class Understanding:
 
         :raises EngineError: the model failed. :raises JobCancelled: ``cancelled()`` turned true.
         """
-        text = as_said(text)
+        text, is_leaving = without_farewell(as_said(text))
         slots, refused = slots_in(expected, text, now)
         label = self._label(expected, text, slots, cancelled)
         if label in expected.intents:
@@ -246,6 +227,8 @@ class Understanding:
         open_slot = expected.open_slot
         if open_slot is None and slots:
             return Meaning("", slots)
+        if is_leaving and not slots:
+            return Meaning(GOODBYE)
         if open_slot is not None and not asks_aside(text):
             value = slots.get(open_slot.name) or self._extracted(open_slot, text, cancelled)
             if value is not None:
