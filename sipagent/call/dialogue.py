@@ -165,8 +165,10 @@ class Dialogue:
                     self._step(ev.AttemptFailed(failed_attempt, monotonic_ms()))
                 self._delivery.settle()
             case ev.TextHeard(attempt, text) if attempt < 0:
-                if attempt == self._ear.guides_attempt:  # else it is of something that is over
+                if attempt == self._ear.guides_attempt:
                     self._guide.heard(text)
+                else:
+                    self._guide.overheard(text)
             case ev.TextHeard():
                 self._guide.heard(event.text)
                 self._delivery.stamp("stt_final")

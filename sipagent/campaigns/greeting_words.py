@@ -32,7 +32,7 @@ _VOICEMAIL = _any(
     r"(?:not|n't|unable) (?:able )?(?:to )?(?:come to|take your call|take the call|get to the phone|pick up)",
     r"(?:not|n't|unable) (?:able )?(?:to )?answer (?:the|your) (?:phone|call)",
     rf"{_CANNOT} (?:be reached|be rich|come to|take|get to|answer|pick)",
-    r"(?:isn't|aren't|is not|are not|am not|i'm not|we're not) (?:here|home|in|available|at my desk|able)",
+    r"(?:isn't|aren't|is not|are not|am not|i'm not|we're not) (?:here|home|in|available|at my desk|able)\b",
     r"(?:currently|temporarily) (?:unavailable|away|busy|not|out|in)",
     r"voice ?mail",
     r"mail ?box",
@@ -46,7 +46,7 @@ _VOICEMAIL = _any(
     r"the (?:person|subscriber|customer|party|number|caller|wireless|google) (?:you|that|at|is|customer)",
     r"(?:we are|we're|office is|are now|are currently) (?:now )?closed?\b",
     r"out of (?:the|my|our) office",
-    r"(?:i'm|i am|we're|we are) (?:out|away|current|currently|not)\b",
+    r"(?:i'm|i am|we're|we are) (?:out|away|current|currently)\b",
     r"(?:opening|office|business) hours",
     r"you(?:'ve| have| of|'re| are)? ?(?:just )?reached (?:the )?(?:voice|phone|mail|number|cell|home|desk)",
     r"you(?:'ve| have| of|'re| are)? ?(?:just )?reached (?:the )?(?:personal|[a-z]+'s)",
@@ -97,6 +97,11 @@ _RECORDING = _any(
     r"(?:calls|this call) (?:may|will|might) be (?:recorded|monitored)",
 )
 """What nobody says in a conversation: before it many more words speak for a machine."""
+_GREETING = _any(
+    r"you(?:'ve| have)? (?:just )?reached",
+    r"(?:if you(?:'re| are)|all|any|no) (?:an? |calling )?(?:tele ?|sales?|to sell|trying to sell|solicit)",
+    r"this is (?:the )?(?:voice ?mail|answering)",
+)
 _BUSINESS = _any(
     r"(?:how|what) (?:can|may|could|might) (?:i|we) (?:help|assist|direct|do)",
     r"speaking\b",
@@ -152,6 +157,12 @@ def hint_of(text: str) -> Hint:
 def is_recording(text: str) -> bool:
     """True where the words are a machine's even in the middle of a conversation."""
     return _RECORDING.search(_plain(text)) is not None
+
+
+def speaks_as_greeting(text: str) -> bool:
+    """True where the words are a recorded greeting's, which asks things of all who call: it speaks of the one
+    that was reached, or to salesmen."""
+    return _GREETING.search(_plain(text)) is not None
 
 
 def _plain(text: str) -> str:
