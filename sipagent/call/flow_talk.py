@@ -31,6 +31,7 @@ from sipagent.flows import talk as fm
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
+from sipagent.flows.slots import KEYED
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, understand_by_rules
 
@@ -142,6 +143,14 @@ class FlowTalk:
         if not self._talk.state:
             return None
         return asked_of(expected_of(self._flow, self._talk))
+
+    @property
+    def takes_digits(self) -> bool:
+        """The open slot may be keyed in."""
+        if not self._talk.state:
+            return False
+        slot = expected_of(self._flow, self._talk).open_slot
+        return slot is not None and slot.type in KEYED
 
     @property
     def question(self) -> str:

@@ -252,7 +252,7 @@ class Session:
             case DigitPressed(digit, _, how):
                 self._record.pressed(digit, how)
                 now_ms = monotonic_ms()
-                if self._up_ms is None or self._guide.pressed(digit):
+                if self._up_ms is None or (not self._dialogue.takes_digits and self._guide.pressed(digit)):
                     return
                 if self._dialogue.has_begun and not self._dialogue.pressed(digit, now_ms):
                     self._controls.pressed(digit, now_ms)
