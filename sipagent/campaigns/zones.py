@@ -59,7 +59,7 @@ def _is_short(number: phonenumbers.PhoneNumber) -> bool:
     digits = phonenumbers.national_significant_number(number)
     if len(digits) > _LONGEST_SHORT_DIGITS or phonenumbers.is_valid_number(number):
         return False
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(number.country_code, ())
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(number.country_code or 0, ())
     return any(
         shortnumberinfo.connects_to_emergency_number(digits, region)
         or shortnumberinfo.is_valid_short_number(phonenumbers.parse(digits, region))

@@ -14,20 +14,17 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from sipagent.campaigns.contact_sources import read_rows
-from sipagent.campaigns.contacts import contacts_of
-from sipagent.campaigns.do_not_call import read_numbers
 from sipagent.campaigns.report import headline, html_report
 from sipagent.campaigns.schedule import Schedule
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.campaigns.zones import NotCallable, e164
-from sipagent.cli import campaign_run
+from sipagent.cli import campaign_check, campaign_run
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config
-from sipagent.errors import CampaignError, ConfigError
+from sipagent.errors import CampaignError
 
 _CONTACT_STATES = ("waiting", "calling", "done", "expired", "unsettled")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -49,7 +46,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             one.add_argument("names", nargs="*", metavar="NAME", help="campaigns (default: all)")
         if name in ("list", "status", "report", "optout", "dry-run"):
             one.add_argument("--json", action="store_true", help="one JSON object a line")
-        if name not in ("check", "run", "dry-run"):
+        if name != "run":
             one.add_argument(
                 "--state", type=Path, metavar="FILE", help="instead of campaigns.state_file, as one of --lab"
             )
@@ -97,29 +94,6 @@ def _config(args: argparse.Namespace) -> Config:
     config = load_config(args.config)
     state_file: Path = getattr(args, "state", None) or config.campaigns.state_file
     return replace(config, campaigns=replace(config.campaigns, state_file=state_file))
-
-
-def _check(args: argparse.Namespace) -> int:
-    """Everything that can be known before the first call."""
-    problems: list[str] = []
-    _, campaigns = campaigns_for(args)
-    for one in campaigns:
-        count = 0
-        try:
-            found = contacts_of(one, read_rows(one))
-            count = len(found.contacts)
-            problems += [text for text in found.problems if not one.contacts.skip_bad]
-            for text in found.problems if one.contacts.skip_bad else ():
-                print(f"left out: {text}", file=sys.stderr)
-            read_numbers(one.do_not_call, one.contacts.region)
-        except ConfigError as error:
-            problems += error.problems
-        print(f"{one.name}: {count} contacts can be called")
-        if one.quiet_hours.override:
-            print(f"note: {one.source.at('quiet_hours.override')}: calls at any hour", file=sys.stderr)
-    if problems:
-        raise ConfigError(problems)
-    return EXIT_DONE
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -241,7 +215,8 @@ def _optout(args: argparse.Namespace) -> int:
 
 _ONE = ("now", "pause", "resume", "stop")
 _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
-    ("check", "check campaigns and their lists before the first call", _check),
+    ("check", "check campaigns and their lists before the first call",
+     lambda args: campaign_check.check(args, *campaigns_for(args))),
     ("list", "campaigns and when they run next", _list),
     ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *campaigns_for(args))),
     ("now", "begin a run at once", _wish("", "")),
@@ -249,7 +224,7 @@ _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
     ("resume", "go on after a pause or a breaker", _wish("running", "")),
     ("stop", "give up everybody who still waits", _wish("stopped", "by the operator")),
     ("dry-run", "who would be called when; nothing is dialled or written",
-     lambda args: campaign_run.dry_run(args, *campaigns_for(args))),
+     lambda args: campaign_check.dry_run(args, *campaigns_for(args))),
     ("status", "counts, and every call that a crash cut off", _status),
     ("report", "what became of everybody", _report),
     ("optout", "never call a number again, or list such numbers", _optout),
