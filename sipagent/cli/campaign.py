@@ -20,11 +20,13 @@ from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.campaigns.zones import NotCallable, e164
 from sipagent.cli import campaign_check, campaign_run
+from sipagent.cli.ledger_change import admin_ledger
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config
 from sipagent.errors import CampaignError
+from sipagent.ledger import Kind
 
 _CONTACT_STATES = ("waiting", "calling", "done", "expired", "unsettled")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -40,6 +42,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         one.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
         if name == "optout":
             one.add_argument("number", nargs="?", metavar="NUMBER", help="as +15550100; none: list all")
+        elif name == "optin":
+            one.add_argument("number", metavar="NUMBER", help="as +15550100")
+            one.add_argument("--reason", required=True, metavar="TEXT", help="why it was no such wish")
         elif name in _ONE:
             one.add_argument("name", metavar="NAME", help="the campaign")
         else:
@@ -204,13 +209,34 @@ def _optout(args: argparse.Namespace) -> int:
                 facts = {"number": number, "at": at, "how": how, "campaign": campaign}
                 print(json.dumps(facts) if args.json else f"{number}  {at}  {how}  {campaign}")
             return EXIT_DONE
-        try:
-            number = e164(args.number)
-        except NotCallable as exc:
-            raise CampaignError(f"optout: {exc}") from exc
+        number = _number(args)
         store.opt_out(number, "operator", "", datetime.now(UTC))
     print(f"{number}: never called again, by any campaign")
     return EXIT_DONE
+
+
+def _optin(args: argparse.Namespace) -> int:
+    """In the ledger first: what is not recorded is not done."""
+    config, number, reason = _config(args), _number(args), args.reason.strip()
+    if not reason or not reason.isprintable():
+        raise CampaignError("optin: --reason: say in a line why that person may be called again")
+    with closing(CampaignStore(config.campaigns.state_file, "operator")) as store:
+        if number not in {one for one, *_ in store.opted_out()}:
+            raise CampaignError(f"optin: {number} has not opted out; sipagent campaign optout lists who has")
+        if config.ledger.enabled:
+            with admin_ledger(config.ledger.dir, None) as ledger:
+                body = {"campaign": "", "decision": "opted_in", "rule": reason}
+                ledger.append(Kind.CAMPAIGN_DECIDED, body, sealed={"contact": number}, durable=True)
+        store.opt_in(number, reason, datetime.now(UTC))
+    print(f"{number}: may be called again; a do-not-call list that has it still counts")
+    return EXIT_DONE
+
+
+def _number(args: argparse.Namespace) -> str:
+    try:
+        return e164(args.number)
+    except NotCallable as exc:
+        raise CampaignError(f"{args.campaign_command}: {exc}") from exc
 
 
 _ONE = ("now", "pause", "resume", "stop")
@@ -228,4 +254,5 @@ _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
     ("status", "counts, and every call that a crash cut off", _status),
     ("report", "what became of everybody", _report),
     ("optout", "never call a number again, or list such numbers", _optout),
+    ("optin", "take back an opt-out that was none", _optin),
 )  # fmt: skip

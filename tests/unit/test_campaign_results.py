@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,11 @@ from sipagent.campaigns.outcomes import Ending, FlowResult, Outcome
 from sipagent.campaigns.records import noting
 from sipagent.campaigns.report import html_report
 from sipagent.campaigns.results import hand_on
+from sipagent.campaigns.running import read_list
+from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.cli.main import main
+from sipagent.config.campaign_load import load_campaign
 from sipagent.ledger import Kind, Ledger, LedgerLimits, LedgerReader
 from tests.fakes.dialler import FakeDialler
 from tests.unit.campaign_fixtures import BASE, MONDAY, life, write_campaign
@@ -119,6 +122,32 @@ def test_the_commands_steer_a_campaign(site: Path, capsys: pytest.CaptureFixture
     assert '"number": "+15553000000"' in out
     assert '"state": "stopped"' in out
     assert "<svg" in (site / "r.html").read_text()
+
+
+def test_an_opt_out_that_was_none_is_taken_back_with_its_reason(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = "+15553000000"
+    assert run(site, "optin", number, "--reason", "misheard") == 1
+    assert "has not opted out" in capsys.readouterr().err
+    with Ledger.open(site / "ledger", "test", limits=LedgerLimits(min_free_bytes=0)):
+        pass
+    with closing(CampaignStore(site / "campaigns.sqlite", "operator")) as store:
+        config = load_campaign(site / "campaigns" / "test.yaml")
+        store.enrol("test", read_list(config).contacts, run_at=MONDAY, due=MONDAY)
+        store.opt_out(number, "asked", "test", MONDAY)
+        assert [one.contact.number for one in store.due("test", MONDAY, 9)] == ["+15553000001"]
+    assert run(site, "optin", number, "--reason", " ") == 1
+    assert run(site, "optin", number, "--reason", "misheard: she stopped at the bank") == 0
+    assert run(site, "optout", "--json") == 0
+    assert f'"{number}"' not in capsys.readouterr().out
+    with closing(CampaignStore(site / "campaigns.sqlite", "operator")) as store:
+        later = datetime.now(UTC) + timedelta(days=9999)
+        assert {one.contact.number for one in store.due("test", later, 9)} == {number, "+15553000001"}
+    entries = [found.entry for found in LedgerReader.open(site / "ledger").entries()]
+    (body,) = [entry.body for entry in entries if entry.kind == Kind.CAMPAIGN_DECIDED]
+    assert body["decision"] == "opted_in"
+    assert body["rule"] == "misheard: she stopped at the bank"
 
 
 def test_what_is_wrong_is_told_with_status_78_and_nothing_runs(
