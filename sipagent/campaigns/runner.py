@@ -130,7 +130,7 @@ class CampaignRunner:
     def _note_overrides(self) -> None:
         for one in self._running.values():
             if one.config.quiet_hours.override and not one.is_gone:
-                self._decide(one, "quiet_hours_overridden", one.config.quiet_hours.reason)
+                self._decide(one, "quiet_hours_overridden", one.config.override)
 
     def _leads(self, one: Running, now: datetime) -> bool:
         """Whether this server runs the campaign: pace and caps are one server's to keep."""
@@ -264,7 +264,9 @@ class CampaignRunner:
         if not self._store.dial(claim, now):  # on the disk; from here on this attempt is used up
             return
         one.calls[claim.attempt_id] = claim
-        self._decide(one, "called", f"attempt {claim.n}", claim.contact.number)
+        evidence = {"consent": claim.contact.consent} if claim.contact.consent else {}
+        personal = {"contact": claim.contact.number} | evidence
+        self._note(one.config.name, "called", f"attempt {claim.n}", personal)
         self._dialler.place(order, self._tell)
 
     def _tell(self, event: CallEvent) -> None:

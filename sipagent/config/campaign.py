@@ -295,6 +295,12 @@ class CampaignConfig:
     )
     """Where each key stands in the file."""
 
+    @property
+    def override(self) -> str:
+        """Why and when people are called outside 08:00..21:00, for the ledger."""
+        days = ((day, getattr(self.window, day)) for day in WEEKDAYS)
+        return "; ".join([self.quiet_hours.reason, *(f"{day} {hours}" for day, hours in days if hours)])
+
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
         yield from not_a_name(self, "name")
