@@ -87,7 +87,7 @@ _IVR = _any(
     r"for (?:sales|billing|support|english|service)[, ]",
     r"in a few words",
     r"please (?:stay on|hold (?:for|while)|listen)",
-    r"(?:party's|your|the|an|desired) extension",
+    r"(?:party's|your|desired) extension|(?:dial|enter|know|have) .{0,12}extension",
 )
 _QUEUE = _any(
     r"next available",
