@@ -80,7 +80,7 @@ _IVR = _any(
     r"for .{1,20} press",
     r"(?:main|following|these) (?:menu|options)",
     r"menu (?:options )?(?:has|have)",
-    r"your call is (?:very )?important",
+    r"your call (?:is (?:very )?important|will be (?:answered|taken))",
     r"calls? (?:may|will|might) be (?:recorded|monitored)",
     r"(?:dial|enter) (?:your|the|it)",
     r"if you know (?:your|the)",
@@ -91,7 +91,8 @@ _IVR = _any(
 )
 _QUEUE = _any(
     r"next available",
-    r"all (?:of |on )?our\b",
+    r"all (?:of |on )?our \w+ (?:\w+ )?(?:are|is) (?:now |all |currently )?"
+    r"(?:busy|assisting|helping|engaged|on\b)",
     r"agents\b",
     r"representatives?\b",
     r"automated (?:attendant|assistant|system|service|phone|voice|line)|this is an automated",

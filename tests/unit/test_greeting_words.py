@@ -20,6 +20,7 @@ MACHINES = (Hint.VOICEMAIL, Hint.SCREENING, Hint.IVR)
         "Extension two oh four, Martin speaking.", "Is this another automated call?",
         "We are closed for lunch, can you call again at two?", "I'm currently driving, who is this?",
         "Thank you for calling, all our dentists are busy, can you hold?",
+        "Thank you for calling, all our dentists are with",
     ],
 )  # fmt: skip
 def test_a_person_may_say_what_recordings_say(text: str) -> None:
