@@ -87,6 +87,12 @@ class Dialogue:
         """The caller's turn has begun and was not answered."""
         return self.has_begun and self._turn.caller is not tm.Caller.SILENT
 
+    @property
+    def takes_digits(self) -> bool:
+        """A number is being asked for that may be keyed in, so that a key means its digit."""
+        is_opening = self._announcement != "" and not self._turn.is_interruptible
+        return self._flow is not None and self.has_begun and self._flow.takes_digits and not is_opening
+
     def rehearse(self, announcement: str) -> None:
         """Have the voice ready for ``open``."""
         self._speaker.rehearse(*self._opening(announcement))
@@ -166,8 +172,10 @@ class Dialogue:
                     self._step(ev.AttemptFailed(failed_attempt, monotonic_ms()))
                 self._delivery.settle()
             case ev.TextHeard(attempt, text) if attempt < 0:
-                if attempt == self._ear.guides_attempt:  # else it is of something that is over
+                if attempt == self._ear.guides_attempt:
                     self._guide.heard(text)
+                else:
+                    self._guide.overheard(text)
             case ev.TextHeard():
                 self._guide.heard(event.text)
                 self._delivery.stamp("stt_final")

@@ -109,6 +109,11 @@ class Ear:
     def __repr__(self) -> str:
         return f"Ear(collecting={self._is_collecting}, turn_windows={len(self._turn)})"
 
+    @property
+    def has_heard(self) -> bool:
+        """Somebody has spoken since ``forget``."""
+        return self._is_collecting
+
     def listen(self) -> list[Event]:
         """Take what the line has brought; the voice events in it, oldest first."""
         events: list[Event] = []

@@ -32,6 +32,7 @@ from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
+from sipagent.flows.slots import KEYED
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, is_question, understand_by_rules
 
@@ -143,6 +144,14 @@ class FlowTalk:
     def form(self) -> AnswerForm:
         """What is known of the answer to the open question besides."""
         return form_of(expected_of(self._flow, self._talk)) if self._talk.state else ANY_FORM
+
+    @property
+    def takes_digits(self) -> bool:
+        """The open slot may be keyed in."""
+        if not self._talk.state:
+            return False
+        slot = expected_of(self._flow, self._talk).open_slot
+        return slot is not None and slot.type in KEYED
 
     @property
     def question(self) -> str:

@@ -179,7 +179,7 @@ class Session:
         return None
 
     def _finish(self, down: LineDown | None) -> None:
-        if self._parts.guide is not None and self._dialogue.is_taking_turn:
+        if self._parts.guide is not None and self._has_last_words:
             self._hear_last_words()
         self._dialogue.stop()
         self._controls.close()
@@ -194,6 +194,13 @@ class Session:
         self._on_end(self)
         self._guide.left(is_broken=down is None)
 
+    @property
+    def _has_last_words(self) -> bool:
+        """They have spoken, and nobody knows all of it."""
+        if self._up_ms is None:
+            return False
+        return self._dialogue.is_taking_turn or (self._ear.has_heard and not self._has_hung_up)
+
     def _hear_last_words(self) -> None:
         """Who says "never call me again" and hangs up has said it."""
         self._stage.transcribe_now()
@@ -204,7 +211,7 @@ class Session:
             except queue.Empty:
                 return
             if isinstance(event, TextHeard) and event.attempt == self._ear.guides_attempt:
-                self._guide.caller_said(event.text)
+                self._guide.overheard(event.text)
                 return
 
     def _pump(self, up_ms: int) -> None:
@@ -245,7 +252,7 @@ class Session:
             case DigitPressed(digit, _, how):
                 self._record.pressed(digit, how)
                 now_ms = monotonic_ms()
-                if self._up_ms is None or self._guide.pressed(digit):
+                if self._up_ms is None or (not self._dialogue.takes_digits and self._guide.pressed(digit)):
                     return
                 if self._dialogue.has_begun and not self._dialogue.pressed(digit, now_ms):
                     self._controls.pressed(digit, now_ms)
