@@ -77,7 +77,7 @@ class Decoder:
     def is_idle(self) -> bool:
         """Nothing is waiting or running."""
         with self._wake:
-            return not self._inbox and not self._jobs
+            return not (self._inbox or self._jobs or self._errands)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """End all jobs and the thread. Idempotent."""
@@ -131,10 +131,11 @@ class Decoder:
         """Do the first that may be done now; False: none."""
         with self._wake:
             errand = next((one for one in self._errands if one.is_urgent or not self._jobs), None)
-            if errand is None:
-                return False
-            self._errands.remove(errand)
+        if errand is None:
+            return False
         errand.run()
+        with self._wake:
+            self._errands.remove(errand)
         return True
 
     def _take(self, item: Job | Place) -> None:
