@@ -40,8 +40,8 @@ from sipagent.flows.load import load_flow
 from sipagent.flows.machine import step
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
+from sipagent.flows.slots.values import Value
 from sipagent.flows.understand import Understanding, understand_by_rules
-from sipagent.flows.values import Value
 from sipagent.lab.agent_process import AgentOptions
 from sipagent.lab.impairments import Impairments
 from sipagent.modelstore.store import ModelStore

@@ -32,7 +32,7 @@ from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
-from sipagent.flows.slots import KEYED
+from sipagent.flows.slots.read import KEYED
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, is_question, understand_by_rules
 

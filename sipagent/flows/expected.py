@@ -14,8 +14,8 @@ from sipagent.flows.schema import (
     StateConfig,
     StepConfig,
 )
+from sipagent.flows.slots.values import Value
 from sipagent.flows.talk import Talk
-from sipagent.flows.values import Value
 
 _SPECIAL = (YES, NO, QUESTION, GOODBYE, OPERATOR, REPEAT)
 

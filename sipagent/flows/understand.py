@@ -17,7 +17,6 @@ from sipagent.brain import types as brain
 from sipagent.flows.expected import Expected
 from sipagent.flows.farewell import without_farewell
 from sipagent.flows.misheard import as_answer, as_said
-from sipagent.flows.names import read_name
 from sipagent.flows.primer import (
     CHOSE,
     OTHER,
@@ -29,11 +28,12 @@ from sipagent.flows.primer import (
     wants_text,
 )
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
-from sipagent.flows.slots import KEYED, read_slot
+from sipagent.flows.slots.names import read_name
+from sipagent.flows.slots.read import KEYED, read_slot
+from sipagent.flows.slots.values import Refused, Said, Value, tokens_of, without_echo
+from sipagent.flows.slots.yes_no import is_nothing_else, yes_or_no
 from sipagent.flows.talk import Meaning
-from sipagent.flows.values import Refused, Said, Value, tokens_of, without_echo
 from sipagent.flows.ways_out import wants_person, wants_repetition
-from sipagent.flows.yes_no import is_nothing_else, yes_or_no
 from sipagent.speech.types import Cancelled
 
 _ASKING = re.compile(

@@ -6,9 +6,9 @@ from dataclasses import replace
 import phonenumbers
 from phonenumbers import NumberParseException, ValidationResult
 
-from sipagent.flows.digits import dictated
-from sipagent.flows.numbers import digits_only, spoken_digits
-from sipagent.flows.values import Reading, Refused, Said, Value
+from sipagent.flows.slots.digits import dictated
+from sipagent.flows.slots.numbers import digits_only, spoken_digits
+from sipagent.flows.slots.values import Reading, Refused, Said, Value
 
 LEAST_DIGITS, MOST_DIGITS = 7, 15
 _LEAST_HEARD = 3
