@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sipagent.brain.likeness import Examples, Likeness, Vector
 from sipagent.brain.llama_conversation import LlamaConversation
-from sipagent.brain.llama_decoder import Decoder
+from sipagent.brain.llama_decoder import Decoder, common_length
 from sipagent.brain.llama_jobs import (
     ASIDE_TOKENS,
     PREPARE_PRIORITY,
@@ -212,7 +212,10 @@ class LlamaModel:
                 self._kept_prompts.move_to_end(system_prompt)
                 return prompt
             self._make_room(system_prompt, len(tokens))
-            prompt = Prompt(system_prompt, tokens, Place(self._free.pop()))
+            like = max(
+                self._kept_prompts.values(), key=lambda one: common_length(one.tokens, tokens), default=None
+            )
+            prompt = Prompt(system_prompt, tokens, Place(self._free.pop()), like=like)
             self._kept_prompts[system_prompt] = prompt
         self.decoder.submit(
             Job(JobKind.PROMPT, prompt.place, tokens, self.now_ms(), PREPARE_PRIORITY, prompt=prompt)

@@ -193,10 +193,10 @@ class Decoder:
         place, usable = job.place, len(job.tokens) - (job.kind is JobKind.REPLY)
         if job.probe is not None:
             usable = min(usable, job.probe)
-        kept = min(_common_length(place.cells, job.tokens), usable)
-        prompt = job.prompt
+        kept = min(common_length(place.cells, job.tokens), usable)
+        prompt = job.prompt.like if job.prompt and job.kind is JobKind.PROMPT else job.prompt
         if prompt is not None and prompt.is_ready and not prompt.is_lost:
-            shared = min(_common_length(prompt.tokens, job.tokens), usable)
+            shared = min(common_length(prompt.tokens, job.tokens), usable)
             if shared > kept:
                 self._forget(place)
                 self._context.share(prompt.place.sequence, place.sequence, shared)
@@ -311,6 +311,7 @@ class Decoder:
         if job.kind is JobKind.PROMPT and job.prompt is not None:
             job.prompt.is_lost |= error is not None
             job.prompt.error = error
+            job.prompt.like = None  # read: nothing holds on to it any more
             job.prompt.is_settled.set()
         job.output.put(JobEnd(error))
 
@@ -345,7 +346,7 @@ def _next_tokens(share: Share) -> Sequence[int]:
     return job.sampled[-1:] if job.is_generating else job.tokens[read : read + share.tokens]
 
 
-def _common_length(a: Sequence[int], b: Sequence[int]) -> int:
+def common_length(a: Sequence[int], b: Sequence[int]) -> int:
     """Tokens that both begin with."""
     for n, (left, right) in enumerate(zip(a, b, strict=False)):
         if left != right:

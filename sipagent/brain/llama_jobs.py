@@ -54,6 +54,8 @@ class Prompt:
     error: Exception | None = None
     is_settled: threading.Event = field(default_factory=threading.Event)
     """It is ready or lost."""
+    like: "Prompt | None" = None
+    """Another that begins alike, as the persona's for other callers: what they share is not read again."""
 
 
 @dataclass(frozen=True, slots=True)
