@@ -148,7 +148,9 @@ def _transcribed(
     """(case, voice, what speech-to-text wrote) of every line in every voice, and the engine."""
     lines = [LineConfig(say=case.line.say) for case in cases]
     by_line = {id(line): case for line, case in zip(lines, cases, strict=True)}
-    texts, engine = transcribed(lines, voice, config, impairments, console)
+    texts, engine = transcribed(
+        lines, voice, config, impairments, console, lambda line: by_line[id(line)].expected.hint
+    )
     return [(by_line[id(line)], name, text) for line, name, text in texts], engine
 
 

@@ -100,6 +100,8 @@ class Ear:
         self._pending: deque[Pcm16] = deque(maxlen=_LONGEST_PENDING_SAMPLES // vad.WINDOW_SAMPLES)
         self._pending_samples = 0
         self._needs_reset = False
+        self.hint = ""
+        """What an answer to the open question may look like in writing."""
         self.guides_attempt = -1
         """Marks a text that the guide has asked for, of what came since ``forget``: no attempt of the turn
         machine's is below zero."""
@@ -155,12 +157,13 @@ class Ear:
 
     def transcribe(self, attempt: int, cancelled: Cancelled, waited: Waited, *, is_final: bool) -> None:
         """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed."""
+        hint = self.hint
 
         def job() -> None:
             try:
                 with self._stream_lock:
                     self._feed()
-                    transcript = self._stream.snapshot(cancelled)
+                    transcript = self._stream.snapshot(cancelled, hint)
             except EngineError as error:
                 self._log.warning("stt.failed", reason=str(error))
                 self._post(AttemptFailed(attempt, monotonic_ms()))

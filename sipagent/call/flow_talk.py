@@ -146,6 +146,11 @@ class FlowTalk:
         return form_of(expected_of(self._flow, self._talk)) if self._talk.state else ANY_FORM
 
     @property
+    def hint(self) -> str:
+        """What the answer may look like in writing, for speech-to-text."""
+        return expected_of(self._flow, self._talk).hint if self._talk.state else ""
+
+    @property
     def takes_digits(self) -> bool:
         """The open slot may be keyed in."""
         if not self._talk.state:

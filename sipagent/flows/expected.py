@@ -14,6 +14,7 @@ from sipagent.flows.schema import (
     StateConfig,
     StepConfig,
 )
+from sipagent.flows.slots.hints import hint_of
 from sipagent.flows.slots.values import Value
 from sipagent.flows.talk import Talk
 
@@ -45,6 +46,12 @@ class Expected:
     def open_slot(self) -> SlotConfig | None:
         """The slot that is asked for or was read back."""
         return self.slots[0] if self.is_asked else None
+
+    @property
+    def hint(self) -> str:
+        """What the answer may look like in writing; empty: nothing is known of it."""
+        slot = self.open_slot
+        return hint_of(slot) if slot is not None and self.before is None else ""
 
 
 def _step(flow: Flow, state: StateConfig, name: str) -> StepConfig:

@@ -41,7 +41,7 @@ class CountingStream:
     def partial(self, cancelled: Cancelled) -> Transcript:
         return Transcript("")
 
-    def snapshot(self, cancelled: Cancelled) -> Transcript:
+    def snapshot(self, cancelled: Cancelled, hint: str = "") -> Transcript:
         return Transcript(str(self.samples))
 
     def reset(self) -> None:

@@ -32,6 +32,14 @@ def _with_zero(text: str, region: str) -> str:
     return _SHORT_END.sub(r"\g<1>0\2", text) if is_3_3_4 else text
 
 
+def example_phone(region: str) -> str:
+    """A number that nobody has, as it is written in ``region``; empty: there is no such country."""
+    number = phonenumbers.example_number(region)
+    if number is None:
+        return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+
+
 def read_phone(said: Said, *, region: str) -> Reading:
     """A number as it is dialled in ``region``, or with ``plus`` and a country code.
 
