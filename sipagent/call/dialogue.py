@@ -97,9 +97,7 @@ class Dialogue:
         if self._turn.is_closing:
             return
         self.has_begun, self._announcement = True, announcement
-        self._drop_prepared()
-        self._forget_turn()
-        self._turn = tm.Turn(attempt=self._turn.attempt + 1)
+        self._step(ev.Restarted())
         must_be_heard = bool(announcement) or self._tape.is_announcing
         interruptible = self._parts.persona.greeting_interruptible and not must_be_heard
         self._step(ev.CallStarted(now_ms, greeting_interruptible=interruptible))
@@ -141,16 +139,12 @@ class Dialogue:
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
         if self._tape.clock(now_ms, is_quiet=is_quiet):
             self.open(now_ms)
-        if self._flow is not None:
+        if self._flow is not None and not self._turn.is_closing:
             self._flow.clock(now_ms)
 
     def fall_silent(self) -> None:
         """It was no conversation: stop, and rest."""
-        self._drop_prepared()
-        if self._mouth.is_active:
-            self._delivery.stop()
-        self._forget_turn()
-        self._turn = tm.Turn(attempt=self._turn.attempt + 1, is_closing=self._turn.is_closing)
+        self._step(ev.Restarted())
         self.has_begun = False
 
     def take(self, event: object) -> None:
@@ -237,8 +231,8 @@ class Dialogue:
         match action:
             case ev.Say(phrase, index):
                 self._say(phrase, index)
-            case ev.BeginAttempt(attempt, last_voice_ms):
-                self._begin_attempt(attempt, last_voice_ms)
+            case ev.BeginAttempt():
+                self._begin_attempt(action)
             case ev.PrepareReply(_, text):
                 self._prepare_reply(text)
             case ev.ScoreEnd(attempt):
@@ -279,11 +273,12 @@ class Dialogue:
         self._drop_prepared()
         return self._delivery.prepare(attempt)
 
-    def _begin_attempt(self, attempt: int, last_voice_ms: int) -> None:
-        utterance = self._new_utterance(attempt)
-        utterance.stamps_ms["speech_end"] = last_voice_ms
-        utterance.stamp("pause")
-        self._ear.transcribe(attempt, utterance.is_cancelled, utterance.waited, is_final=True)
+    def _begin_attempt(self, begun: ev.BeginAttempt) -> None:
+        utterance = self._new_utterance(begun.attempt)
+        utterance.stamps_ms["speech_end"] = begun.last_voice_ms
+        if not begun.is_keyed:
+            utterance.stamp("pause")
+            self._ear.transcribe(begun.attempt, utterance.is_cancelled, utterance.waited, is_final=True)
 
     def _prepare_reply(self, text: str) -> None:
         utterance = self._delivery.prepared
@@ -370,13 +365,7 @@ class Dialogue:
 
     def _begin_utterance(self) -> Utterance:
         """The agent speaks of its own accord, as after a key: what went on is dropped."""
-        self._drop_prepared()
-        self._forget_turn()
-        attempt, patience = self._turn.attempt + 1, self._turn.patience
-        now_ms = monotonic_ms()
-        self._turn = tm.Turn(
-            agent=tm.Agent.THINKING, attempt=attempt, patience=patience, idle_since_ms=now_ms
-        )
+        self._step(ev.AsideWanted(monotonic_ms()))
         return self._phrase_utterance()
 
     def _hand_over(self, target: str, announcement: str) -> bool:
@@ -415,44 +404,17 @@ class Dialogue:
 
     def interrupt(self) -> None:
         """The caller has pressed a key: fall silent, where that is allowed."""
-        self._turn = replace(self._turn, idle_since_ms=monotonic_ms(), prompts_said=0)
-        if self._mouth.is_active and self._mouth.has_begun and self._turn.is_interruptible:
-            self._delivery.stop()
-            self._turn = replace(self._turn, agent=tm.Agent.IDLE, ends_call=False)
+        self._step(ev.KeyPressed(monotonic_ms()))
 
     def keyed(self, text: str) -> None:
         """Take ``text`` for what the caller said."""
-        if self._turn.is_closing:
-            return
-        now_ms = monotonic_ms()
-        self._forget_turn()
-        self._turn = replace(
-            self._turn.next_attempt(),
-            caller=tm.Caller.PAUSING,
-            patience=replace(self._turn.patience, form=ANY_FORM),
-            last_voice_ms=now_ms - self._parts.rules.delays.latest,  # there is nothing to wait for
-            turn_since_ms=now_ms,
-            asked_ms=now_ms,
-            is_voiced=False,
-        )
-        utterance = self._new_utterance(self._turn.attempt)
-        if not self._mouth.is_active:
-            self._turn = replace(self._turn, agent=tm.Agent.IDLE)
-        utterance.stamps_ms["speech_end"] = now_ms
-        self._step(ev.TextHeard(self._turn.attempt, text, now_ms))
+        self._step(ev.TextKeyed(monotonic_ms(), text))
 
     def say_aside(self, text: str, *, interruptible: bool) -> None:
         """Say something out of turn; what was going on is dropped."""
         if self._turn.is_closing:
             return
-        self._drop_prepared()
-        self._forget_turn()
-        self._turn = tm.Turn(
-            attempt=self._turn.attempt + 1,
-            agent=tm.Agent.THINKING,
-            is_interruptible=interruptible,
-            idle_since_ms=monotonic_ms(),
-        )
+        self._step(ev.AsideWanted(monotonic_ms(), interruptible))
         self._speaker.say(self._phrase_utterance(), text)
 
     def not_connected(self) -> None:
@@ -479,4 +441,4 @@ class Dialogue:
 
     def rest_ended(self, rested_ms: int) -> None:
         """It goes on."""
-        self._turn = self._turn.delayed(rested_ms)
+        self._step(ev.Rested(rested_ms))

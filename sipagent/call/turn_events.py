@@ -117,6 +117,44 @@ class EndWanted:
     now_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The conversation begins anew, or falls silent: nothing of what went on counts any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsideWanted:
+    """The agent has something to say out of turn, as after a key; what went on is dropped."""
+
+    now_ms: int
+    is_interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The caller has pressed a key that silences the agent."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextKeyed:
+    """The caller has keyed in a number; ``text`` stands for it as the caller's words."""
+
+    now_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """The conversation has rested for so long, as on hold, and goes on."""
+
+    rested_ms: int
+
+
+BesideEvent = Restarted | AsideWanted | KeyPressed | Rested
+"""Neither a voice nor words."""
+
 Event = (
     CallStarted
     | VoiceStarted
@@ -131,6 +169,8 @@ Event = (
     | SpeechBegan
     | SpeechEnded
     | EndWanted
+    | TextKeyed
+    | BesideEvent
 )
 
 # --- actions ---
@@ -150,6 +190,8 @@ class BeginAttempt:
 
     attempt: int
     last_voice_ms: int
+    is_keyed: bool = False
+    """The text is there: it was keyed in, at ``last_voice_ms``."""
 
 
 @dataclass(frozen=True, slots=True)
