@@ -254,18 +254,23 @@ class Dialogue:
 
     # --- what keys, holds and transfers do ---
 
-    def pressed(self, digit: str, now_ms: int) -> bool:
-        """A key of the caller's; False where it is one for the controls."""
+    def pressed(self, digit: str, now_ms: int, *, is_in_number: bool) -> bool:
+        """A key of the caller's; False where it is one for the controls.
+
+        :param is_in_number: they are at a number that the caller dictates.
+        """
         is_answer = self._tape.is_asking
         if self._tape.pressed(digit, now_ms):
             self.open(now_ms)
-        elif is_answer or self._turn.is_closing:
             return True
-        elif self._flow is not None and digit not in self._parts.keys.actions:
-            self._flow.pressed(digit, now_ms)
-        else:
+        if is_answer or self._turn.is_closing:
+            return True
+        if self._flow is None:
             return False
-        return True
+        begins_number = not is_in_number and not self._flow.is_keying
+        if begins_number and digit in self._parts.keys.actions:
+            return False
+        return self._flow.pressed(digit, now_ms, is_in_number=is_in_number)
 
     def interrupt(self) -> None:
         """The caller has pressed a key: fall silent, where that is allowed."""

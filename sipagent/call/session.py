@@ -244,17 +244,20 @@ class Session:
                     self._dialogue.say_goodbye()
             case DigitPressed(digit, _, how):
                 self._record.pressed(digit, how)
-                now_ms = monotonic_ms()
-                if self._up_ms is None or self._guide.pressed(digit):
-                    return
-                if self._dialogue.has_begun and not self._dialogue.pressed(digit, now_ms):
-                    self._controls.pressed(digit, now_ms)
+                if self._up_ms is not None and not self._guide.pressed(digit) and self._dialogue.has_begun:
+                    self._pressed(digit, monotonic_ms())
             case MediaFault(text, sent_to):
                 self._record.media_fault(text, sent_to)
             case _ if isinstance(event, ControlEvent):
                 self._controls.take(event)
             case _:
                 self._dialogue.take(event)
+
+    def _pressed(self, digit: str, now_ms: int) -> None:
+        if self._dialogue.pressed(digit, now_ms, is_in_number=self._controls.is_dictating):
+            self._controls.forget_number()
+        else:
+            self._controls.pressed(digit, now_ms)
 
     def _tap(self, window: Pcm16, played: Pcm16) -> None:
         self._tape.take(window, played)
