@@ -140,6 +140,8 @@ class Dialogue:
             self._speech_began(pumped.began_ms, is_filler=pumped.answered_ms is None)
         if pumped.answered_ms is not None:
             self._answer_began(pumped.answered_ms)
+        if asking := self._delivery.question_began():
+            self._step(ev.QuestionBegan(*self._replies.asks(asking)))
         if pumped.ended_ms is not None:
             self._speech_ended(pumped.ended_ms)
         if not self.has_begun:

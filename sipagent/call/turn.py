@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from sipagent.call import turn_beside as beside
 from sipagent.call import turn_over as over
-from sipagent.call.dictation import Asked
+from sipagent.call.dictation import ANY_FORM, AnswerForm, Asked
 from sipagent.call.endpointing import EndScores, commit_delay_ms, is_farewell, needs_score
 from sipagent.call.turn_events import (
     Action,
@@ -41,6 +41,7 @@ from sipagent.call.turn_events import (
     KeyPressed,
     Phrase,
     PrepareReply,
+    QuestionBegan,
     ReplyBegan,
     ReplyEndsCall,
     Restarted,
@@ -92,8 +93,10 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
             turn = _learned(turn, event)
         case SpeechBegan(now_ms):
             turn = _speech_began(turn, now_ms)
+        case QuestionBegan(asked, form):
+            turn = _asks(turn, asked, form)
         case SpeechEnded(now_ms, asked, form):
-            turn = replace(turn, patience=replace(turn.patience, asked=asked, form=form))
+            turn = _asks(turn, asked, form)
             turn = _speech_ended(turn, now_ms, rules, actions)
         case EndWanted():
             turn = _close(turn, actions)
@@ -319,7 +322,12 @@ def _speech_began(turn: Turn, now_ms: int) -> Turn:
     if turn.agent is not Agent.THINKING:
         return turn
     committed = turn.committed and replace(turn.committed, answered_ms=now_ms)
-    return replace(turn, agent=Agent.SPEAKING, committed=committed)
+    patience = replace(turn.patience, form=ANY_FORM)  # it was of a question that is answered
+    return replace(turn, agent=Agent.SPEAKING, committed=committed, patience=patience)
+
+
+def _asks(turn: Turn, asked: Asked, form: AnswerForm) -> Turn:
+    return replace(turn, patience=replace(turn.patience, asked=asked, form=form))
 
 
 def _speech_ended(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:

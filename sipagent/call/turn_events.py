@@ -100,6 +100,15 @@ class SpeechBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionBegan:
+    """The last sentence of the agent's utterance is being heard: an answer over it is one to its question."""
+
+    asked: Asked
+    form: AnswerForm = ANY_FORM
+    """What is known of the answer besides."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechEnded:
     """The last sample has, and nothing is to follow."""
 
@@ -167,6 +176,7 @@ Event = (
     | AttemptFailed
     | ReplyEndsCall
     | SpeechBegan
+    | QuestionBegan
     | SpeechEnded
     | EndWanted
     | TextKeyed

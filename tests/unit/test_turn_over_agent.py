@@ -4,6 +4,7 @@ import pytest
 
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
+from sipagent.call.dictation import AnswerForm, Asked
 from tests.unit.turn_script import Script
 
 pytestmark = pytest.mark.unit
@@ -109,3 +110,48 @@ def test_uninterruptible_greeting_plays_on_and_the_caller_is_answered_after_it()
     assert script.heard("are you open", 1900) == [ev.PrepareReply(1, "are you open")]
     assert script(ev.Tick(2500)) == []
     assert script(ev.SpeechEnded(3000), ev.Tick(3010)) == [ev.Commit(1, "are you open")]
+
+
+def answered_over(script: Script, text: str) -> list[ev.Action]:
+    """The caller answers over the end of the agent's question, from 5000 to 5700."""
+    script(ev.VoiceStarted(5000), ev.Tick(5160), ev.VoiceStopped(5700), ev.Tick(5880))
+    attempt = script.turn.attempt
+    return script(ev.TextHeard(attempt, text, 5900), ev.ReplyBegan(attempt))
+
+
+def test_an_answer_over_the_end_of_a_question_is_judged_by_that_question() -> None:
+    script = Script().agent_speaks()
+    script(ev.QuestionBegan(Asked.NUMBER, AnswerForm(4, 4)))
+    assert ev.DropSpeech() in answered_over(script, "four seven one")
+    assert script(ev.Tick(7299)) == [], "a digit is missing"
+    script = Script().agent_speaks()
+    script(ev.QuestionBegan(Asked.NUMBER, AnswerForm(4, 4)))
+    answered_over(script, "four seven one one")
+    assert script(ev.Tick(6000)) == [ev.Commit(script.turn.attempt, "four seven one one")]
+
+
+def test_the_patience_of_a_question_holds_for_an_answer_over_its_end() -> None:
+    script = Script().agent_speaks()
+    script(ev.QuestionBegan(Asked.TEXT, AnswerForm(patience_ms=3000)))
+    answered_over(script, "my tooth hurts")
+    assert script(ev.Tick(8699)) == []
+    assert script(ev.Tick(8700)) == [ev.Commit(script.turn.attempt, "my tooth hurts")]
+
+
+def test_words_before_the_question_are_not_judged_by_the_form_of_the_one_before() -> None:
+    script = Script().greeted()
+    script(ev.SpeechEnded(1500, Asked.NUMBER, AnswerForm(8, 8, patience_ms=3000)))
+    script.spoke(2000, 3000)
+    script.heard("one two three four five six seven eight", 3300)
+    script(ev.Tick(6000), ev.SpeechBegan(6050), ev.VoiceStarted(8000), ev.Tick(8160))
+    script(ev.VoiceStopped(8700), ev.Tick(8880))
+    attempt = script.turn.attempt
+    script(ev.TextHeard(attempt, "what are your hours", 8900), ev.ReplyBegan(attempt))
+    assert script(ev.Tick(9100)) == [ev.Commit(attempt, "what are your hours")]
+
+
+def test_a_question_changes_nothing_of_what_yields() -> None:
+    script = Script().agent_speaks()
+    script(ev.QuestionBegan(Asked.YES_NO))
+    assert answered_over(script, "mm-hm")[:2] == [ev.ResumeSpeech(), ev.ForgetTurn()]
+    assert script.turn.agent is tm.Agent.SPEAKING
