@@ -64,13 +64,8 @@ class Session:
         self.call_id = call_id
         self.seen_ms = monotonic_ms()
         """When the call's thread last went round: whoever watches reads it."""
-        self._offer = offer
-        self._line = line
-        self._parts = parts
-        self._record = record
-        self._tape = tape
-        self._log = log
-        self._on_end = on_end
+        self._offer, self._line, self._parts = offer, line, parts
+        self._record, self._tape, self._log, self._on_end = record, tape, log, on_end
         self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
         guide: Guide = parts.guide or BeginAtOnce()
