@@ -100,8 +100,6 @@ class Ear:
         self._pending: deque[Pcm16] = deque(maxlen=_LONGEST_PENDING_SAMPLES // vad.WINDOW_SAMPLES)
         self._pending_samples = 0
         self._needs_reset = False
-        self.hint = ""
-        """What an answer to the open question may look like in writing."""
         self.guides_attempt = -1
         """Marks a text that the guide has asked for, of what came since ``forget``: no attempt of the turn
         machine's is below zero."""
@@ -155,9 +153,13 @@ class Ear:
                 self._tap(window, played)
             yield window, played
 
-    def transcribe(self, attempt: int, cancelled: Cancelled, waited: Waited, *, is_final: bool) -> None:
-        """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed."""
-        hint = self.hint
+    def transcribe(
+        self, attempt: int, cancelled: Cancelled, waited: Waited, *, is_final: bool, hint: str = ""
+    ) -> None:
+        """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed.
+
+        :param hint: what it may look like in writing.
+        """
 
         def job() -> None:
             try:

@@ -28,7 +28,7 @@ from sipagent.call.work import Lane, Priority
 from sipagent.config.tools import SEND_DTMF
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
-from sipagent.flows.expected import Expected, expected_of
+from sipagent.flows.expected import Expected, expected_of, takes_key
 from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
@@ -165,6 +165,11 @@ class FlowTalk:
         return " ".join(_texts(actions))
 
     @property
+    def is_keying(self) -> bool:
+        """The number that the flow has asked for is being keyed in."""
+        return bool(self._talk.keyed)
+
+    @property
     def filler(self) -> str:
         """What the tool at work says while the caller waits; empty: what is usual."""
         return self._tools.filler
@@ -220,10 +225,16 @@ class FlowTalk:
         is_asked = meaning is not None and meaning.intent in expected.intents and is_question(text)
         return expected.may_answer and (is_open or is_asked) and self._answers.knows(text)
 
-    def pressed(self, key: str, now_ms: int) -> None:
-        """The caller has pressed a key."""
+    def pressed(self, key: str, now_ms: int, *, is_in_number: bool = False) -> bool:
+        """The caller has pressed a key; False where the flow has no use for it.
+
+        :param is_in_number: it may go on a number that nobody has asked for.
+        """
+        if not takes_key(self._flow, self._talk, key, is_in_number=is_in_number):
+            return False
         self._keyed_ms = now_ms
         self._at_once(fm.Pressed(key))
+        return True
 
     def clock(self, now_ms: int) -> None:
         """Time passes: a number that was being keyed in may be complete."""

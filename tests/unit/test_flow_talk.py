@@ -270,6 +270,16 @@ def test_a_key_is_a_digit_only_while_a_number_is_asked_for() -> None:
     assert taken == [False, False, False, True, True]  # asked for, then read back
 
 
+def test_speech_to_text_is_told_of_the_number_that_is_asked_for() -> None:
+    call = Call("receptionist")
+    hints = []
+    for words in BOOKING:
+        hints.append(call.talk.hint)
+        call.turn(words)
+    assert hints[3] == "201-555-0123."
+    assert hints[0] == hints[4] == ""  # what anybody may want, and a yes
+
+
 def test_patience_follows_the_open_slot() -> None:
     call = Call("receptionist")
     asked = []
