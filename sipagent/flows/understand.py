@@ -235,7 +235,8 @@ class Understanding:
             return Meaning(label, {} if label in expected.passing else slots)
         open_slot = expected.open_slot
         if open_slot is None and slots:
-            return Meaning(QUESTION) if expected.may_answer and asks_aside(text) else Meaning("", slots)
+            is_asked = expected.may_answer and is_question(text) and not _OFFER.search(text)
+            return Meaning(QUESTION) if is_asked else Meaning("", slots)
         if is_leaving and not slots:
             return Meaning(GOODBYE)
         if open_slot is not None and not asks_aside(text):
