@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from sipagent.bench.guard_set import load_guard_cases
+from sipagent.bench.guard_set import SET_FILE, load_guard_cases
 from sipagent.bench.understanding_set import SET_DIR, load_cases
 from sipagent.brain.conduct import Topic, remark_in
 from sipagent.call.conduct import Conduct
@@ -15,6 +16,8 @@ from sipagent.config.persona import PersonaConfig
 pytestmark = pytest.mark.unit
 
 CASES = load_guard_cases()
+SOUNDS_LIKE = yaml.safe_load((SET_FILE.parent / "conduct.yaml").read_text(encoding="utf-8"))
+"""Topic → what is one, and what only sounds like one."""
 
 
 def persona(**guard: object) -> PersonaConfig:
@@ -41,6 +44,21 @@ def test_the_tuned_lines_are_recognised(topic: str) -> None:
         one.line for one in mine if (found := remark_in(one.line)) is None or found.topic.value != topic
     ]
     assert not missed
+
+
+@pytest.mark.parametrize("topic", ["crisis", "abuse", "robot", "language", "private"])
+def test_a_topic_is_found_however_it_is_said(topic: str) -> None:
+    lines = SOUNDS_LIKE[topic]["hit"]
+    assert len(lines) >= (40 if topic == "crisis" else 30)
+    missed = [line for line in lines if (found := remark_in(line)) is None or found.topic.value != topic]
+    assert not missed
+
+
+@pytest.mark.parametrize("topic", list(SOUNDS_LIKE))
+def test_what_only_sounds_like_a_topic_is_none(topic: str) -> None:
+    lines = SOUNDS_LIKE[topic]["free"]
+    assert len(lines) >= (40 if topic == "crisis" else 30)
+    assert {line: remark for line in lines if (remark := remark_in(line))} == {}
 
 
 @pytest.mark.parametrize(
