@@ -6,6 +6,7 @@ from enum import Enum
 
 from sipagent.brain.conduct_abuse import is_abuse
 from sipagent.brain.conduct_crisis import is_despair
+from sipagent.brain.conduct_orders import is_order
 from sipagent.brain.conduct_private import asks_for_others_data
 
 
@@ -21,7 +22,9 @@ class Topic(Enum):
     ROBOT = "robot"
     """Is this a machine?"""
     PRIVATE = "private"
-    """Somebody else's data is asked for."""
+    """Somebody else's data is asked for, or something is to be done with it."""
+    ORDERS = "orders"
+    """The agent itself is given orders: about its instructions, another role, by somebody's authority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def remark_in(text: str, own_language: str = "en") -> Remark | None:
         return Remark(Topic.ROBOT)
     if asks_for_others_data(plain):
         return Remark(Topic.PRIVATE)
+    if is_order(plain):
+        return Remark(Topic.ORDERS)
     return None
 
 

@@ -86,3 +86,5 @@ class Conduct:
                 return Answer(remark.topic, guard.robot)
             case Topic.PRIVATE:
                 return Answer(remark.topic, guard.private)
+            case Topic.ORDERS:
+                return Answer(remark.topic, guard.declined)

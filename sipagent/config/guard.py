@@ -32,7 +32,7 @@ class GuardConfig:
     undone: str = "I can't settle that myself, but someone from the team can."
     """Instead of a deed that was not done, or a promise."""
     declined: str = "Let's stay with what I can do for you."
-    """Instead of bad language and talk about its own instructions."""
+    """Instead of bad language and talk about its own instructions; to callers who want to give it others."""
     robot: str = "I'm an automated assistant, a computer program."
     """To callers who ask whether they talk to a machine, and where the model calls itself a person."""
     private: str = "I can't tell you anything about other people."
