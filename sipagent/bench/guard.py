@@ -1,10 +1,10 @@
 """``sipagent bench guard``: what do callers get who want what they must not get?
 
 No call is placed. The lines of ``tests/golden/guard`` are said to the configured persona in free conversation
-with the real model, and to all example flows at every place where a caller may speak: by the rules at all
-of them, by the model, where the rules leave it open, at some, within a time. Counted are replies that claim or
-promise what nobody gave the model (as it wrote them, and as they are spoken), and what a flow would do that the
-caller has no right to.
+with the real model, and to all example flows at every place where a caller may speak: by the rules at all of
+them, by the model, where the rules leave it open, at some, within a time. Counted are replies that claim or
+promise what nobody gave the model (as it wrote them, and as they are spoken), and what a flow would do that
+the caller has no right to.
 """
 
 import argparse

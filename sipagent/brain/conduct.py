@@ -6,6 +6,7 @@ from enum import Enum
 
 from sipagent.brain.conduct_abuse import is_abuse
 from sipagent.brain.conduct_crisis import is_despair
+from sipagent.brain.conduct_memory import asks_what_is_known, wants_to_be_forgotten
 from sipagent.brain.conduct_orders import is_order
 from sipagent.brain.conduct_private import asks_for_others_data
 
@@ -21,6 +22,10 @@ class Topic(Enum):
     """Another language is asked for, or spoken."""
     ROBOT = "robot"
     """Is this a machine?"""
+    FORGET = "forget"
+    """The caller wants to be forgotten."""
+    KNOWN = "known"
+    """What is remembered of the caller?"""
     PRIVATE = "private"
     """Somebody else's data is asked for, or something is to be done with it."""
     ORDERS = "orders"
@@ -128,6 +133,10 @@ def remark_in(text: str, own_language: str = "en") -> Remark | None:
         return Remark(Topic.LANGUAGE, language)
     if _is_about_machine(plain):
         return Remark(Topic.ROBOT)
+    if wants_to_be_forgotten(plain):
+        return Remark(Topic.FORGET)
+    if asks_what_is_known(plain):
+        return Remark(Topic.KNOWN)
     if asks_for_others_data(plain):
         return Remark(Topic.PRIVATE)
     if is_order(plain):

@@ -61,7 +61,7 @@ class Dialogue:
         self._history: list[Message] = []
         self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
-        self._conduct = Conduct(parts.persona, record.conduct)
+        self._conduct = Conduct(parts.persona, record.conduct, parts.memory)
         self._answers = Answers(self._speaker, parts.knowledge)
         deeds = Deeds(
             self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
