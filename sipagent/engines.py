@@ -122,16 +122,7 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memo
     flows, knowledge = load_flows(config), knowledge_of(config)
     store = ModelStore(config.models_dir)
     max_calls = max_calls_of(config)
-    lanes = {
-        name: Lane(name, threads, log, niceness=niceness)
-        for name, threads, niceness in (
-            ("stt", 1, 0),
-            ("eot", 1, _END_MODEL_NICENESS),
-            ("reply", max_calls, 0),
-            ("tts", 1, 0),
-            ("tool", max_calls, 0),
-        )
-    }
+    lanes = _lanes(max_calls, log)
     voices = sorted({persona.voice for persona in config.personas.values()})
     with ThreadPoolExecutor(4, thread_name_prefix="load") as pool:
         stt = pool.submit(load_ears, config, store, log, {})
@@ -155,6 +146,17 @@ def load_engines(config: Config, log: structlog.stdlib.BoundLogger, memory: Memo
     for lane in engines.lanes.values():
         lane.start()
     return engines
+
+
+def _lanes(max_calls: int, log: structlog.stdlib.BoundLogger) -> dict[str, Lane]:
+    """By name, not yet started."""
+    return {
+        "stt": Lane("stt", 1, log),
+        "eot": Lane("eot", 1, log, niceness=_END_MODEL_NICENESS),
+        "reply": Lane("reply", max_calls, log),
+        "tts": Lane("tts", 1, log),
+        "tool": Lane("tool", max_calls, log),
+    }
 
 
 def renewed(engines: Engines, config: Config, log: structlog.stdlib.BoundLogger, memory: Memory) -> Engines:

@@ -18,7 +18,7 @@ from sipagent.bench.answering_set import Greeting, greetings, signal_greetings, 
 from sipagent.bench.options import at_least_one
 from sipagent.bench.plots import draw_dots
 from sipagent.bench.report import Figure, plain_table, publish, share_figure, share_text
-from sipagent.bench.stats import Distribution
+from sipagent.bench.stats import Distribution, upper_pct
 from sipagent.campaigns.answering import (
     Answerer,
     Answering,
@@ -84,6 +84,12 @@ class Judged:
         """A machine that we would have talked to as to a person."""
         return self.truth is not Answerer.HUMAN and self.turn_ms is not None
 
+    @property
+    def is_corrected_in_time(self) -> bool:
+        """A machine that was a person for a while, when nobody had been talked to."""
+        is_machine = self.truth is not Answerer.HUMAN and self.final is not Answerer.HUMAN
+        return is_machine and self.verdict is Answerer.HUMAN and self.turn_ms is None
+
 
 @dataclass(frozen=True, slots=True)
 class AnsweringResult:
@@ -95,6 +101,8 @@ class AnsweringResult:
     machines: int
     machines_as_people: int
     machines_as_people_corrected: int
+    machines_corrected_in_time: int
+    """Judged a person first, and corrected before we would have talked."""
     kinds_right: int
     """Machines of the right kind in the end."""
     signals: int
@@ -222,6 +230,7 @@ def summarize(part: str, judged: Sequence[Judged]) -> AnsweringResult:
         machines=len(machines),
         machines_as_people=len(fooled),
         machines_as_people_corrected=sum(one.final is not Answerer.HUMAN for one in fooled),
+        machines_corrected_in_time=sum(one.is_corrected_in_time for one in machines),
         kinds_right=sum(one.final is one.truth for one in machines),
         signals=len(signals),
         signals_right=sum(one.final is one.truth for one in signals),
@@ -265,8 +274,15 @@ def _table(result: AnsweringResult) -> Table:
     people, machines = result.people, result.machines
     rows = [
         ("people taken for machines", share_text(result.people_as_machines, people), "≤ 2 %"),
+        _bound(result.people_as_machines, people),
         ("machines taken for people", share_text(result.machines_as_people, machines), "≤ 10 %"),
+        _bound(result.machines_as_people, machines),
         ("  of these corrected later", str(result.machines_as_people_corrected), ""),
+        (
+            "machines judged people, corrected before our turn",
+            share_text(result.machines_corrected_in_time, machines),
+            "",
+        ),
         ("machines of the right kind", share_text(result.kinds_right, machines), ""),
         ("tones of the network and fax right", share_text(result.signals_right, result.signals), ""),
         ("beeps found", share_text(result.beeps_found, result.beeps), ""),
@@ -285,6 +301,10 @@ def _table(result: AnsweringResult) -> Table:
     ]
     caption = f"wordings and voices: {result.part}; words {TEXT_LAG_MS} ms after they were asked for"
     return plain_table("Who answered", ("", "measured", "wanted"), rows, caption)
+
+
+def _bound(bad: int, count: int) -> tuple[str, str, str]:
+    return ("  upper end of the 95 % interval", f"{upper_pct(bad, count):.1f} %", "")
 
 
 def _draw(result: AnsweringResult, png: Path) -> None:

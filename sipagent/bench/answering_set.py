@@ -26,7 +26,7 @@ from sipagent.units import SAMPLE_RATE_HZ, Pcm16, samples_to_ms
 
 _ESPEAK = ("en-us", "en-gb", "en-us+f2", "en-us+m3", "en-gb+f4", "en-us+Annie", "en-gb+Andy", "en-us+Storm",
            "en-gb-scotland", "en-us+f5", "en-us+m7", "en-gb-x-rp+Alicia", "en-us+Michael", "en-gb+linda",
-           "en-us+Gene", "en-gb-x-gbclan+m2")  # fmt: skip
+           "en-us+Gene", "en-gb-x-gbclan+m2", "en-us+David", "en-gb+Belinda")  # fmt: skip
 VOICES_DEV = (
     VoiceConfig(engine="hibari"),
     *(VoiceConfig(engine="espeak", name=name) for name in _ESPEAK[:8]),

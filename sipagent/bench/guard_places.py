@@ -8,7 +8,7 @@ from sipagent.bench.understanding_set import FLOW_DIR
 from sipagent.flows import talk as fm
 from sipagent.flows.load import load_flow
 from sipagent.flows.schema import Flow
-from sipagent.flows.values import Value
+from sipagent.flows.slots.values import Value
 
 EXAMPLES = ("receptionist", "reminder", "survey", "appointment")
 """The flows in ``flows/``."""

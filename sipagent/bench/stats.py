@@ -2,8 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
+
+_NORMAL_95 = 1.96
+
+
+def upper_pct(bad: int, count: int) -> float:
+    """Upper end of the 95 % interval of a share (Wilson): what so many measurements can still hide."""
+    if not count:
+        return 100.0
+    share, z2 = bad / count, _NORMAL_95**2
+    half = _NORMAL_95 * sqrt((share * (1 - share) + z2 / (4 * count)) / count)
+    return 100 * (share + z2 / (2 * count) + half) / (1 + z2 / count)
 
 
 @dataclass(frozen=True, slots=True)

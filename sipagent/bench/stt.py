@@ -6,7 +6,7 @@ installed engine for English hears them as a turn.
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -202,24 +202,29 @@ def _packets(pcm: Pcm16) -> Iterator[Pcm16]:
     yield from padded.reshape(-1, PACKET_SAMPLES)
 
 
-def hear(stream: SttStream, pcm: Pcm16) -> tuple[str, float, float]:
+def hear(stream: SttStream, pcm: Pcm16, hint: str = "") -> tuple[str, float, float]:
     """(text, ms from the last sample to it, ms of all computing) for one turn."""
     stream.reset()
     began_s = time.perf_counter()
     for start in range(0, pcm.size, _FEED_SAMPLES):
         stream.accept(pcm[start : start + _FEED_SAMPLES])
     last_s = time.perf_counter()
-    text = stream.snapshot(never_cancelled).text
+    text = stream.snapshot(never_cancelled, hint).text
     done_s = time.perf_counter()
     return text, (done_s - last_s) * 1000, (done_s - began_s) * 1000
 
 
 def transcribed(
-    lines: Sequence[LineConfig], voice: str | None, config: Config, impairments: Impairments, console: Console
+    lines: Sequence[LineConfig],
+    voice: str | None,
+    config: Config,
+    impairments: Impairments,
+    console: Console,
+    hint_for: Callable[[LineConfig], str] = lambda line: "",
 ) -> tuple[list[tuple[LineConfig, str, str]], str]:
     """(line, voice, what the configured engine wrote) of every line in every voice, and the engine.
 
-    :param voice: this one alone.
+    :param voice: this one alone. :param hint_for: what the engine is told of a line, as in a call.
     """
     voices = {"voices": (VoiceConfig(engine=voice),)} if voice else {}  # type: ignore[arg-type]  # one of them
     spoken = spoken_by_all(lines, console, **voices)
@@ -228,7 +233,7 @@ def transcribed(
     stream = engine.open_stream()
     texts = []
     for line, name, wav in track(spoken, engine.name, console=console):
-        text, _, _ = hear(stream, _as_heard(read_wav(wav), impairments))
+        text, _, _ = hear(stream, _as_heard(read_wav(wav), impairments), hint_for(line))
         texts.append((line, name, text))
     stream.close()
     engine.close()

@@ -21,8 +21,8 @@ from sipagent.bench.report import Figure, plain_table, publish
 from sipagent.bench.stats import Distribution
 from sipagent.bench.stt import spread, transcribed
 from sipagent.bench.understanding_set import SET_DIR, Case, is_intent_right, load_cases, slot_marks
-from sipagent.brain.llm import load_llm
-from sipagent.brain.types import LanguageModel, Reader
+from sipagent.brain.llm import CountedLanguageModel, load_llm
+from sipagent.brain.types import Reader
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config
 from sipagent.errors import ConfigError
@@ -41,6 +41,8 @@ INTENTS_PCT, SLOTS_PCT, ADDED_MS = 95.0, 90.0, 150.0
 """Wanted: at least, at least, at most at the median."""
 _PAUSE_MS = 180
 _CONTEXT_TOKENS = 2048
+_EXAMPLES_S = 300.0
+"""For looking at the flows' examples, which a server does before its first calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +148,24 @@ def _transcribed(
     """(case, voice, what speech-to-text wrote) of every line in every voice, and the engine."""
     lines = [LineConfig(say=case.line.say) for case in cases]
     by_line = {id(line): case for line, case in zip(lines, cases, strict=True)}
-    texts, engine = transcribed(lines, voice, config, impairments, console)
+    texts, engine = transcribed(
+        lines, voice, config, impairments, console, lambda line: by_line[id(line)].expected.hint
+    )
     return [(by_line[id(line)], name, text) for line, name, text in texts], engine
 
 
 def understood(
     texts: Sequence[tuple[Case, str, str]],
-    llm: LanguageModel,
+    llm: CountedLanguageModel,
     progress: Callable[[Sequence[tuple[Case, str, str]]], Any] = lambda items: items,
 ) -> list[Heard]:
     """Understand each text where its flow stands."""
     readers: dict[str, Reader] = {}
     for flow in {case.flow.name: case.flow for case, _, _ in texts}.values():
         llm.warm_reader(primer_of(flow))
+    until_s = time.monotonic() + _EXAMPLES_S
+    while not llm.is_idle and time.monotonic() < until_s:  # in a server they are looked at between the calls
+        time.sleep(0.05)
     done = []
     for case, voice, text in progress(texts):
         if case.flow.name not in readers:
@@ -180,7 +187,7 @@ def _measured(understanding: Understanding, case: Case, voice: str, text: str) -
     added_ms = (time.perf_counter() - began_s) * 1000
     marks = list(slot_marks(case.line, meaning))
     return Heard(
-        flow=case.flow.name,
+        flow=Path(case.flow.source.path).stem,
         voice=voice,
         place=case.place,
         said=case.line.say,

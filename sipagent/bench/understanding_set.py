@@ -11,8 +11,8 @@ from sipagent.errors import ConfigError
 from sipagent.flows.expected import Expected, expected_of
 from sipagent.flows.load import load_flow
 from sipagent.flows.schema import VARIABLE, Flow
+from sipagent.flows.slots.values import Value
 from sipagent.flows.talk import Meaning, Talk
-from sipagent.flows.values import Value
 
 SET_DIR = Path(__file__).resolve().parents[2] / "tests" / "golden" / "flows"
 FLOW_DIR = Path(__file__).resolve().parents[2] / "flows"

@@ -14,7 +14,7 @@ from sipagent.brain.endpoint_reader import EndpointReader, content_of
 from sipagent.brain.http_events import Connections, Endpoint, EventStream
 from sipagent.brain.llama_text import ReplyText
 from sipagent.brain.llm import LlmCounters
-from sipagent.brain.types import NOTE, EndScored, Message, Role, SamplingLimits
+from sipagent.brain.types import NOTE, EndScored, Message, Primer, Role, SamplingLimits
 from sipagent.config.openai import OpenAiConfig
 from sipagent.errors import CapacityError, EngineError, JobCancelled
 from sipagent.speech.types import Cancelled
@@ -89,9 +89,9 @@ class EndpointModel:
             self._open.add(conversation)
             return conversation
 
-    def open_reader(self, primer: str) -> EndpointReader:
+    def open_reader(self, primer: Primer) -> EndpointReader:
         """A new call's place for understanding, by structured output."""
-        return EndpointReader(self.stream, primer, self.now_ms, length_key=self.endpoint.length_key)
+        return EndpointReader(self.stream, primer.text, self.now_ms, length_key=self.endpoint.length_key)
 
     def warm(self, system_prompt: str) -> None:
         """Nothing to compute. :raises EngineError: the prompt is too long, or the model is closed."""
@@ -104,7 +104,7 @@ class EndpointModel:
                 f"conversation and needs to leave {least}; shorten it or raise llm.context_tokens"
             )
 
-    def warm_reader(self, primer: str) -> None:
+    def warm_reader(self, primer: Primer) -> None:
         """Nothing to compute."""
 
     def counters(self) -> LlmCounters:

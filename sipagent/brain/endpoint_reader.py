@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sipagent.brain.http_events import EventStream
+from sipagent.brain.types import Said
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.speech.types import Cancelled
 
@@ -34,6 +35,7 @@ class EndpointReader:
         cancelled: Cancelled,
         *,
         choices: Sequence[str] = (),
+        said: Said | None = None,
         max_tokens: int = 32,
         deadline_ms: int = 3000,
     ) -> str:

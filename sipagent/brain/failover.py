@@ -15,7 +15,15 @@ from dataclasses import replace
 import structlog
 
 from sipagent.brain.endpoint import EndpointConversation, EndpointModel
-from sipagent.brain.types import Conversation, EndScored, LanguageModel, Message, Reader, SamplingLimits
+from sipagent.brain.types import (
+    Conversation,
+    EndScored,
+    LanguageModel,
+    Message,
+    Primer,
+    Reader,
+    SamplingLimits,
+)
 from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.speech.types import Cancelled
 
@@ -95,11 +103,11 @@ class FailoverModel:
             raise
         return FailoverConversation(remote, local, self.health, self.remote.now_ms)
 
-    def open_reader(self, primer: str) -> Reader:
+    def open_reader(self, primer: Primer) -> Reader:
         """The local model's."""
         return self.local.open_reader(primer)
 
-    def warm_reader(self, primer: str) -> None:
+    def warm_reader(self, primer: Primer) -> None:
         """As the local model."""
         self.local.warm_reader(primer)
 

@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from sipagent.brain.failover import FailoverModel
-from sipagent.brain.types import Conversation, EndScored, LanguageModel, Message, Reader, SamplingLimits
+from sipagent.brain.types import (
+    Conversation,
+    EndScored,
+    LanguageModel,
+    Message,
+    Primer,
+    Reader,
+    Said,
+    SamplingLimits,
+)
 from sipagent.errors import EngineError, JobCancelled, SipAgentError
 from sipagent.speech.types import Cancelled
 
@@ -72,7 +81,7 @@ class LateModel:
             return _part_of(self._model, is_local=is_local).open_conversation(system_prompt)
         return LateConversation(self, system_prompt, is_local=is_local)
 
-    def open_reader(self, primer: str) -> Reader:
+    def open_reader(self, primer: Primer) -> Reader:
         """A place for understanding, at once.
 
         :raises CapacityError: every sequence is in use.
@@ -81,7 +90,7 @@ class LateModel:
             return self._model.open_reader(primer)
         return LateReader(self, primer)
 
-    def warm_reader(self, primer: str) -> None:
+    def warm_reader(self, primer: Primer) -> None:
         """Wait for the model, then read the primer into its cache."""
         model = self.wait()
         assert model is not None
@@ -194,7 +203,7 @@ class LateConversation(_LatePlace[Conversation]):
 class LateReader(_LatePlace[Reader]):
     """A ``Reader``."""
 
-    def __init__(self, model: LateModel, primer: str) -> None:
+    def __init__(self, model: LateModel, primer: Primer) -> None:
         super().__init__(model, lambda loaded: loaded.open_reader(primer))
 
     def read(
@@ -204,6 +213,7 @@ class LateReader(_LatePlace[Reader]):
         cancelled: Cancelled,
         *,
         choices: Sequence[str] = (),
+        said: Said | None = None,
         max_tokens: int = 32,
         deadline_ms: int = 3000,
     ) -> str:
@@ -213,8 +223,9 @@ class LateReader(_LatePlace[Reader]):
         """
         real = self._wait(cancelled, time.monotonic() + deadline_ms / 1000)
         return real.read(
-            text, grammar, cancelled, choices=choices, max_tokens=max_tokens, deadline_ms=deadline_ms
-        )
+            text, grammar, cancelled,
+            choices=choices, said=said, max_tokens=max_tokens, deadline_ms=deadline_ms,
+        )  # fmt: skip
 
 
 def _part_of(model: LanguageModel, *, is_local: bool) -> LanguageModel:

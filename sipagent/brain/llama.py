@@ -10,18 +10,32 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
+from sipagent.brain.likeness import Examples, Likeness, Vector
 from sipagent.brain.llama_conversation import LlamaConversation
-from sipagent.brain.llama_decoder import Decoder
-from sipagent.brain.llama_jobs import ASIDE_TOKENS, PREPARE_PRIORITY, STEP_TOKENS, Job, JobKind, Place, Prompt
+from sipagent.brain.llama_decoder import Decoder, common_length
+from sipagent.brain.llama_jobs import (
+    ASIDE_TOKENS,
+    PREPARE_PRIORITY,
+    STEP_TOKENS,
+    Errand,
+    Job,
+    JobKind,
+    Place,
+    Prompt,
+)
 from sipagent.brain.llama_native import NativeContext, NativeModel
 from sipagent.brain.llama_prompts import PromptTokens
 from sipagent.brain.llama_reader import TEXT_TOKENS, LlamaReader
 from sipagent.brain.llm import LlmCounters
+from sipagent.brain.types import Primer
 from sipagent.errors import CapacityError, EngineError, ModelError
 from sipagent.units import monotonic_ms
 
 KEPT_PROMPTS = 8
 """Personas whose prompt stays in the cache; of more, those used last."""
+PROMPT_CONTEXTS = 3
+"""Room for them, in contexts of one call: three flows' examples alone fill one. A context of 2048 tokens of
+the usual model takes 25 MB."""
 _WARM_LIMIT_S = 120.0
 
 
@@ -58,11 +72,13 @@ class LlamaModel:
         self._open: set[LlamaConversation] = set()
         self._readers: set[LlamaReader] = set()
         self._kept_prompts: OrderedDict[str, Prompt] = OrderedDict()
+        self._comparisons: dict[str, _Comparison] = {}
         self._is_closed = False
         self.native = NativeModel(path)
         try:
             self.prompts = PromptTokens(self.native, name, context_tokens)
             self._context = self._make_context(threads)
+            self.likeness = Likeness(self.native, threads=threads)
         except Exception:
             self.native.close()
             raise
@@ -93,18 +109,20 @@ class LlamaModel:
             self._open.add(conversation)
             return conversation
 
-    def open_reader(self, primer: str) -> LlamaReader:
+    def open_reader(self, primer: Primer) -> LlamaReader:
         """A new call's place for understanding. Does not wait for the primer to be read.
 
         :raises CapacityError: every sequence is in use.
         :raises EngineError: the primer is too long, or the model is closed.
         """
-        prompt = self._primer(primer)
+        prompt, comparison = self._primer(primer.text), self._comparison(primer)
         with self._lock:
             if len(self._readers) >= self._max_calls:
                 raise CapacityError(f"llm: all {self._max_calls} readers are in use")
             place = Place(self._free.pop())
-            reader = LlamaReader(self.native, self.decoder, prompt, place, self.now_ms, self._reader_closed)
+            reader = LlamaReader(
+                self.native, self.decoder, prompt, place, self.now_ms, self._reader_closed, comparison
+            )
             self._readers.add(reader)
             return reader
 
@@ -115,9 +133,20 @@ class LlamaModel:
         """
         self._wait_for(self._prompt(system_prompt))
 
-    def warm_reader(self, primer: str) -> None:
-        """Read the primer into the cache and wait for it. :raises EngineError: it is too long."""
-        self._wait_for(self._primer(primer))
+    def warm_reader(self, primer: Primer) -> None:
+        """Read the primer into the cache and wait for it; its examples follow when there is nothing to do.
+
+        :raises EngineError: it is too long.
+        """
+        self._comparison(primer)
+        self._wait_for(self._primer(primer.text))
+
+    def _comparison(self, primer: Primer) -> "_Comparison":
+        """Of a primer's examples, the model's view of which is begun once and kept as long as the model."""
+        with self._lock:
+            if primer.text not in self._comparisons:
+                self._comparisons[primer.text] = _Comparison(primer, self.likeness, self.decoder)
+            return self._comparisons[primer.text]
 
     def _primer(self, primer: str) -> Prompt:
         tokens = (*self.native.bos_tokens, *self.native.tokenize(primer, False))
@@ -151,6 +180,7 @@ class LlamaModel:
                 return
             self._is_closed = True
         self.decoder.close()
+        self.likeness.close()
         self._context.close()
         self.native.close()
 
@@ -182,7 +212,10 @@ class LlamaModel:
                 self._kept_prompts.move_to_end(system_prompt)
                 return prompt
             self._make_room(system_prompt, len(tokens))
-            prompt = Prompt(system_prompt, tokens, Place(self._free.pop()))
+            like = max(
+                self._kept_prompts.values(), key=lambda one: common_length(one.tokens, tokens), default=None
+            )
+            prompt = Prompt(system_prompt, tokens, Place(self._free.pop()), like=like)
             self._kept_prompts[system_prompt] = prompt
         self.decoder.submit(
             Job(JobKind.PROMPT, prompt.place, tokens, self.now_ms(), PREPARE_PRIORITY, prompt=prompt)
@@ -196,7 +229,8 @@ class LlamaModel:
             self._drop_prompt(stale)
         while len(self._kept_prompts) >= KEPT_PROMPTS or (
             self._kept_prompts
-            and sum(len(p.tokens) for p in self._kept_prompts.values()) + new_tokens > self.context_tokens
+            and sum(len(p.tokens) for p in self._kept_prompts.values()) + new_tokens
+            > self.context_tokens * PROMPT_CONTEXTS
         ):
             self._drop_prompt(next(iter(self._kept_prompts.values())))
 
@@ -214,9 +248,48 @@ class LlamaModel:
             )
         return NativeContext(
             self.native,
-            cells=self.context_tokens * (self._max_calls + 1)  # the calls', and one's worth of prompts
-            + TEXT_TOKENS * self._max_calls,
+            cells=self.context_tokens * (self._max_calls + PROMPT_CONTEXTS) + TEXT_TOKENS * self._max_calls,
             sequences=2 * self._max_calls + KEPT_PROMPTS,
             batch_tokens=STEP_TOKENS + ASIDE_TOKENS + self._max_calls,
             threads=threads,
         )
+
+
+class _Comparison:
+    """A ``Comparison`` of one primer's examples. Any thread."""
+
+    def __init__(self, primer: Primer, likeness: Likeness, decoder: Decoder) -> None:
+        """The examples are looked at one by one, while there is nothing else to do."""
+        self._primer, self._likeness, self._decoder = primer, likeness, decoder
+        self._vectors: list[Vector] = []
+        self._examples: Examples | None = None
+        self._next()
+
+    def examples(self) -> Examples | None:
+        """What the model makes of them; None: not known yet, or there are none."""
+        return self._examples
+
+    def vector(self, words: str, deadline_ms: int) -> Vector:
+        """What it makes of the caller's words. Blocks.
+
+        :raises EngineError: the model failed or took longer.
+        """
+        found: list[Vector] = []
+        errand = Errand(lambda: found.append(self._likeness.vector(words)), is_urgent=True)
+        self._decoder.run_between(errand)
+        if not errand.is_done.wait(deadline_ms / 1000):
+            raise EngineError(f"llm: nothing to compare with within {deadline_ms} ms")
+        if errand.error is not None:
+            raise EngineError(f"llm: the caller's words cannot be compared: {errand.error}")
+        return found[0]
+
+    def _next(self) -> None:
+        if len(self._vectors) < len(self._primer.examples):
+            self._decoder.run_between(Errand(self._look, is_urgent=False))
+
+    def _look(self) -> None:
+        said = self._primer.examples[len(self._vectors)].said
+        self._vectors.append(self._likeness.vector(said))
+        if len(self._vectors) == len(self._primer.examples):
+            self._examples = Examples.of(self._primer.examples, self._vectors)
+        self._next()

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import structlog
 
-from sipagent.brain.llama_jobs import Job, JobEnd, JobKind, Place, Share, plan_step
+from sipagent.brain.llama_jobs import Errand, Job, JobEnd, JobKind, Place, Share, plan_step
 from sipagent.brain.llama_native import Entry, NativeContext, NativeModel, Sampler
 from sipagent.brain.llm import LlmCounters
 from sipagent.errors import EngineError, JobCancelled
@@ -40,6 +40,7 @@ class Decoder:
         self._now_ms = now_ms
         self._seed = seed
         self._inbox: deque[Job | Place] = deque()
+        self._errands: deque[Errand] = deque()
         self._wake = threading.Condition()
         self._is_closing = False
         self._jobs: list[Job] = []
@@ -59,6 +60,15 @@ class Decoder:
         place.is_closed = True
         self._post(place)
 
+    def run_between(self, errand: Errand) -> None:
+        """Have something done on this thread between two steps; what is not urgent, while there are none."""
+        with self._wake:
+            if not self._is_closing:
+                self._errands.append(errand)
+                self._wake.notify()
+                return
+        errand.fail(EngineError("llm: the model is closed"))
+
     def counters(self) -> LlmCounters:
         """A copy of the counters."""
         return replace(self._counters)
@@ -67,7 +77,7 @@ class Decoder:
     def is_idle(self) -> bool:
         """Nothing is waiting or running."""
         with self._wake:
-            return not self._inbox and not self._jobs
+            return not (self._inbox or self._jobs or self._errands)
 
     def close(self, timeout_s: float = 10.0) -> None:
         """End all jobs and the thread. Idempotent."""
@@ -92,6 +102,8 @@ class Decoder:
     def _run(self) -> None:
         while self._admit():
             try:
+                if self._run_errand():
+                    continue
                 self._reap()
                 self._step()
             except Exception as exc:  # the thread must outlive whatever a job brings along
@@ -101,16 +113,29 @@ class Decoder:
                     self._end(job, EngineError(f"llm: {type(exc).__name__}: {exc}"))
         for job in [*self._jobs, *(item for item in self._inbox if isinstance(item, Job))]:
             self._end(job, EngineError("llm: the model was closed"))
+        for errand in self._errands:
+            errand.fail(EngineError("llm: the model was closed"))
 
     def _admit(self) -> bool:
         """Take what was posted, waiting while there is nothing to do. False: close."""
         with self._wake:
-            while not (self._inbox or self._jobs or self._is_closing):
+            while not (self._inbox or self._jobs or self._errands or self._is_closing):
                 self._wake.wait()
             if self._is_closing:
                 return False
             while self._inbox:
                 self._take(self._inbox.popleft())
+        return True
+
+    def _run_errand(self) -> bool:
+        """Do the first that may be done now; False: none."""
+        with self._wake:
+            errand = next((one for one in self._errands if one.is_urgent or not self._jobs), None)
+        if errand is None:
+            return False
+        errand.run()
+        with self._wake:
+            self._errands.remove(errand)
         return True
 
     def _take(self, item: Job | Place) -> None:
@@ -168,10 +193,10 @@ class Decoder:
         place, usable = job.place, len(job.tokens) - (job.kind is JobKind.REPLY)
         if job.probe is not None:
             usable = min(usable, job.probe)
-        kept = min(_common_length(place.cells, job.tokens), usable)
-        prompt = job.prompt
+        kept = min(common_length(place.cells, job.tokens), usable)
+        prompt = job.prompt.like if job.prompt and job.kind is JobKind.PROMPT else job.prompt
         if prompt is not None and prompt.is_ready and not prompt.is_lost:
-            shared = min(_common_length(prompt.tokens, job.tokens), usable)
+            shared = min(common_length(prompt.tokens, job.tokens), usable)
             if shared > kept:
                 self._forget(place)
                 self._context.share(prompt.place.sequence, place.sequence, shared)
@@ -233,6 +258,10 @@ class Decoder:
         if job.kind is not JobKind.REPLY:
             self._finish_reading(job)
             return
+        if job.weighed:
+            job.weights = self._context.weights(batch_index, job.weighed)
+            self._end(job, None)
+            return
         token = self._context.sample(self._sampler(job), batch_index)
         if token in self._model.end_tokens:
             self._end(job, None)
@@ -282,6 +311,7 @@ class Decoder:
         if job.kind is JobKind.PROMPT and job.prompt is not None:
             job.prompt.is_lost |= error is not None
             job.prompt.error = error
+            job.prompt.like = None  # read: nothing holds on to it any more
             job.prompt.is_settled.set()
         job.output.put(JobEnd(error))
 
@@ -316,7 +346,7 @@ def _next_tokens(share: Share) -> Sequence[int]:
     return job.sampled[-1:] if job.is_generating else job.tokens[read : read + share.tokens]
 
 
-def _common_length(a: Sequence[int], b: Sequence[int]) -> int:
+def common_length(a: Sequence[int], b: Sequence[int]) -> int:
     """Tokens that both begin with."""
     for n, (left, right) in enumerate(zip(a, b, strict=False)):
         if left != right:

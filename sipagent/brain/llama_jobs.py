@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -54,6 +54,8 @@ class Prompt:
     error: Exception | None = None
     is_settled: threading.Event = field(default_factory=threading.Event)
     """It is ready or lost."""
+    like: "Prompt | None" = None
+    """Another that begins alike, as the persona's for other callers: what they share is not read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Job:
     """GBNF that the reply keeps to; then the likeliest token is taken. Empty: free text."""
     choices: tuple[str, ...] = ()
     """A reply that can only become one of these is over."""
+    weighed: tuple[int, ...] = ()
+    """Tokens of which the likeliest is wanted, and nothing written: ``weights`` is the answer."""
     probe: int | None = None
     """Index of the token whose followers are looked at: does the caller's message end there?"""
     on_end_scored: EndScored | None = None
@@ -96,6 +100,8 @@ class Job:
     text: ReplyText = field(default_factory=ReplyText)
     sampled: list[int] = field(default_factory=list)
     """Tokens of the reply; the last one is not in the cache yet."""
+    weights: tuple[float, ...] = ()
+    """What speaks for each of ``weighed``."""
     last_step_ms: int = 0
 
     @property
@@ -124,6 +130,30 @@ class Job:
     def urgency(self) -> int:
         """Lower is sooner. Once a clause is out the caller hears something and others come first."""
         return self.priority * 2 + self.text.has_clause
+
+
+@dataclass(eq=False, slots=True)
+class Errand:
+    """Something that needs the decoder's thread and is no job of a sequence."""
+
+    work: Callable[[], None]
+    is_urgent: bool
+    """Somebody waits; else it is done while there are no jobs."""
+    error: Exception | None = None
+    is_done: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Do it. Never raises."""
+        try:
+            self.work()
+        except Exception as error:  # whoever waits gets it
+            self.error = error
+        self.is_done.set()
+
+    def fail(self, error: Exception) -> None:
+        """It is not done."""
+        self.error = error
+        self.is_done.set()
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,15 +140,25 @@ class NativeContext:
     :param cells: tokens it holds, all sequences together; sequences that share a beginning share cells.
     :param batch_tokens: most tokens of one ``decode``.
         At most two of each sequence may want logits.
+    :param is_embedding: for ``embedding``; then all tokens must want logits.
     """
 
     def __init__(
-        self, model: NativeModel, *, cells: int, sequences: int, batch_tokens: int, threads: int
+        self,
+        model: NativeModel,
+        *,
+        cells: int,
+        sequences: int,
+        batch_tokens: int,
+        threads: int,
+        is_embedding: bool = False,
     ) -> None:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = cells
         params.n_batch = params.n_ubatch = batch_tokens
-        params.n_outputs_max = 2 * sequences
+        params.n_outputs_max = batch_tokens if is_embedding else 2 * sequences
+        params.embeddings = is_embedding
+        params.pooling_type = llama_cpp.LLAMA_POOLING_TYPE_NONE
         params.n_seq_max = sequences
         params.n_threads = params.n_threads_batch = threads
         params.kv_unified = True
@@ -160,6 +170,7 @@ class NativeContext:
             raise ModelError(f"llm: no context of {cells} tokens: {(_log_errors or ['out of memory'])[-1]}")
         self.handle: Any = handle
         self._vocab_tokens = model.vocab_tokens
+        self._state_size = llama_cpp.llama_model_n_embd(model.handle)
         self._memory: Any = llama_cpp.llama_get_memory(handle)
         self._batch: Any = llama_cpp.llama_batch_init(batch_tokens, 0, 1)
 
@@ -181,10 +192,22 @@ class NativeContext:
 
     def probability(self, batch_index: int, tokens: Sequence[int]) -> float:
         """0..1 that one of ``tokens`` follows the batch's entry ``batch_index``, which wanted logits."""
-        row = llama_cpp.llama_get_logits_ith(self.handle, batch_index)
-        logits = np.ctypeslib.as_array(row, shape=(self._vocab_tokens,))
+        logits = self._logits(batch_index)
         weights = np.exp(logits - logits.max())
         return float(weights[list(tokens)].sum() / weights.sum())
+
+    def weights(self, batch_index: int, tokens: Sequence[int]) -> tuple[float, ...]:
+        """Log probabilities of ``tokens`` behind the entry, all of them off by the same sum."""
+        return tuple(float(weight) for weight in self._logits(batch_index)[list(tokens)])
+
+    def embedding(self, batch_index: int) -> "np.typing.NDArray[np.float32]":
+        """The model's last state at the entry, copied; of a context that ``is_embedding``."""
+        row = llama_cpp.llama_get_embeddings_ith(self.handle, batch_index)
+        return np.ctypeslib.as_array(row, shape=(self._state_size,)).copy()
+
+    def _logits(self, batch_index: int) -> "np.typing.NDArray[np.float32]":
+        row = llama_cpp.llama_get_logits_ith(self.handle, batch_index)
+        return np.ctypeslib.as_array(row, shape=(self._vocab_tokens,))
 
     def cut(self, sequence: int, length_tokens: int) -> bool:
         """Forget all of ``sequence`` after its first ``length_tokens``. False if the memory cannot."""

@@ -2,22 +2,44 @@
 
 The primer (what can be meant, with examples) is read once into a sequence of its own that all calls share;
 the text behind it is a line or two, so that an answer costs a few tokens of reading and one or two of
-writing. The text of a caller never becomes markup: it is tokenised as plain text.
+writing. Of labels that begin differently none is written: their first tokens are weighed, and where the first
+two are close the caller's words are compared with the primer's examples. The text of a caller never becomes
+markup: it is tokenised as plain text.
 """
 
 import queue
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
+import numpy as np
+
+from sipagent.brain.likeness import Examples, Vector
 from sipagent.brain.llama_decoder import Decoder
 from sipagent.brain.llama_jobs import Job, JobKind, Place, Prompt
 from sipagent.brain.llama_native import NativeModel
-from sipagent.brain.types import SamplingLimits
+from sipagent.brain.types import Said, SamplingLimits
 from sipagent.errors import EngineError
 from sipagent.speech.types import Cancelled
 
 TEXT_TOKENS = 256
 """Room behind the primer, the completion included; of a longer text the beginning is left out."""
 _STUCK_GRACE_S = 5.0
+_CLOSE = 3.0
+"""Between the log probabilities of the first two labels. Of 85 lines that no rule decides six in ten are
+closer, and comparing the others, too, changes nothing."""
+
+
+class Comparison(Protocol):
+    """Compares a caller's words with the examples of one primer. ``LlamaModel`` makes it."""
+
+    def examples(self) -> Examples | None:
+        """What the model makes of them; None: not known yet, or there are none."""
+
+    def vector(self, words: str, deadline_ms: int) -> Vector:
+        """What it makes of the caller's words. Blocks.
+
+        :raises EngineError: the model failed or took longer.
+        """
 
 
 class LlamaReader:
@@ -35,7 +57,9 @@ class LlamaReader:
         place: Place,
         now_ms: Callable[[], int],
         give_back: Callable[["LlamaReader", Place], None],
+        comparison: Comparison,
     ) -> None:
+        self._comparison = comparison
         self._native = native
         self._decoder = decoder
         self._prompt = prompt
@@ -50,6 +74,7 @@ class LlamaReader:
         cancelled: Cancelled,
         *,
         choices: Sequence[str] = (),
+        said: Said | None = None,
         max_tokens: int = 32,
         deadline_ms: int = 3000,
     ) -> str:
@@ -64,10 +89,26 @@ class LlamaReader:
         job.limits = SamplingLimits(max_tokens=max_tokens, temperature=0.0, deadline_ms=deadline_ms)
         job.cancelled = cancelled
         job.max_tokens = max_tokens
-        job.grammar = grammar
-        job.choices = tuple(choices)
+        first = tuple(self._native.tokenize(f" {choice}", False)[0] for choice in choices)
+        if first and len(set(first)) == len(first):
+            job.weighed = first
+        else:
+            job.grammar, job.choices = grammar, tuple(choices)
         self._decoder.submit(job)
-        return self._collected(job)
+        told = self._collected(job)
+        return self._chosen(job.weights, choices, said, deadline_ms) if job.weights else told
+
+    def _chosen(
+        self, weights: Sequence[float], choices: Sequence[str], said: Said | None, deadline_ms: int
+    ) -> str:
+        """The label that most speaks for, its examples counted in where the first two are close."""
+        best, second = sorted(weights, reverse=True)[:2] if len(weights) > 1 else (0.0, -np.inf)
+        examples = self._comparison.examples() if said is not None and best - second < _CLOSE else None
+        counted = np.asarray(weights, dtype=np.float64)
+        if examples is not None and said is not None:
+            vector = self._comparison.vector(said.words, deadline_ms)
+            counted = counted + examples.weights(vector, said.question, choices)
+        return choices[int(np.argmax(counted))]
 
     def close(self) -> None:
         """Free the sequence at once. Idempotent."""

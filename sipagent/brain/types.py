@@ -80,6 +80,34 @@ class Conversation(Protocol):
         """Free the sequence at once; running jobs are cancelled. Idempotent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One thing that callers say, and its label."""
+
+    said: str
+    question: str
+    """What the label answers: ``Wants``."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Primer:
+    """What a reader begins with."""
+
+    text: str
+    """Notes that the model reads once."""
+    examples: tuple[Example, ...] = ()
+    """Of these notes, to compare a caller's words with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A caller's words by themselves, and the question whose examples they are compared with."""
+
+    words: str
+    question: str
+
+
 class Reader(Protocol):
     """One call's place for understanding: short completions of a text, kept to a grammar.
 
@@ -93,12 +121,14 @@ class Reader(Protocol):
         cancelled: Cancelled,
         *,
         choices: Sequence[str] = (),
+        said: Said | None = None,
         max_tokens: int = 32,
         deadline_ms: int = 3000,
     ) -> str:
         """The likeliest completion of primer and ``text`` under a GBNF grammar. Blocks.
 
         :param choices: all completions, where they can be listed: it ends as soon as one is left.
+        :param said: compared with the primer's examples where the choice between ``choices`` is close.
         :raises JobCancelled: ``cancelled()`` turned true, or the reader was closed.
         :raises EngineError: the model failed, the grammar is none, or the deadline passed.
         """
@@ -118,14 +148,14 @@ class LanguageModel(Protocol):
         :raises CapacityError: every sequence is in use.
         """
 
-    def open_reader(self, primer: str) -> Reader:
+    def open_reader(self, primer: Primer) -> Reader:
         """A new call's place for understanding.
 
         :raises CapacityError: every sequence is in use.
         """
 
-    def warm_reader(self, primer: str) -> None:
-        """Compute the primer's KV cells now."""
+    def warm_reader(self, primer: Primer) -> None:
+        """Compute the primer's KV cells now, and its examples when there is nothing else to do."""
 
     def warm(self, system_prompt: str) -> None:
         """Compute the prompt's KV cells now, so that the first call need not wait."""

@@ -5,9 +5,9 @@ from functools import cache
 
 from sipagent.call.dictation import ANY_FORM, AREA_DIGITS, LOCAL_DIGITS, AnswerForm, Asked
 from sipagent.flows.expected import Expected
-from sipagent.flows.phones import LEAST_DIGITS, MOST_DIGITS, read_phone
 from sipagent.flows.schema import SlotConfig, SlotType
-from sipagent.flows.values import Said, Value
+from sipagent.flows.slots.phones import LEAST_DIGITS, MOST_DIGITS, read_phone
+from sipagent.flows.slots.values import Said, Value
 
 _ASKED: dict[SlotType, Asked] = {
     "number": Asked.COUNT,

@@ -11,7 +11,7 @@ from sipagent.brain.conduct import Remark, Topic, remark_in
 from sipagent.call.memory import CallMemory
 from sipagent.call.utterance import Utterance
 from sipagent.config.schema import PersonaConfig
-from sipagent.flows.yes_no import yes_or_no
+from sipagent.flows.slots.yes_no import yes_or_no
 
 FORGOTTEN = "forgotten"
 """Noted in place of a topic, when it has been done."""

@@ -84,6 +84,11 @@ class Controls:
         """Nobody hears the agent now."""
         return self._rest.is_on
 
+    @property
+    def is_dictating(self) -> bool:
+        """The caller is at a number."""
+        return bool(self._keys.digits)
+
     def up(self, event: LineUp) -> None:
         """The call has begun."""
         self._tones = DtmfDetector() if event.hears_tones else None
@@ -107,6 +112,10 @@ class Controls:
                 self._handover.wanted(TransferCall(action.transfer, action.mode, action.summary))
             case kp.Dictated(digits):
                 self._dictated(digits)
+
+    def forget_number(self) -> None:
+        """A key was not for us: what was pressed before it was a slip of the finger."""
+        self._keys = kp.Keys()
 
     def take(self, event: ControlEvent) -> None:
         """Everything that is not a key."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import structlog
 
 from sipagent.call.dictation import Asked
-from sipagent.call.endpointing import asked_by
+from sipagent.call.endpointing import asked_by, last_sentence
 from sipagent.call.mouth import Mouth
 from sipagent.call.record import CallRecord
 from sipagent.call.tape import CallTape
@@ -52,6 +52,17 @@ class Delivery:
         if spoken is None or not spoken.is_complete or self._mouth.left_ms > _LAST_WORDS_MS:
             return False
         return asked_by(spoken.prepared_text) is Asked.YES_NO
+
+    def question_began(self) -> str:
+        """What is being said, once: when its last sentence has begun to be heard; else empty."""
+        spoken = self.spoken
+        if spoken is None or spoken.has_asked or not spoken.is_complete or not self._mouth.has_begun:
+            return ""
+        text = spoken.prepared_text
+        if self._mouth.left_words > len(last_sentence(text).split()):
+            return ""
+        spoken.has_asked = True
+        return text
 
     def is_current(self, utterance_id: int) -> bool:
         """It is being prepared or spoken."""

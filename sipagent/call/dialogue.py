@@ -1,39 +1,39 @@
 """One call's conversation: what comes in goes to the turn machine, and what it decides is done. ::
 
-    ear ──voice, text──▶ turn machine ──actions──▶ ear (transcribe), speaker (prepare), delivery (say)
-    lanes ──sound──▶ delivery ──began, ended──▶ turn machine
+    ear ───────voice─────────▶ ┌──────────────┐
+    lanes ─────text, replies─▶ │ turn machine │──actions──▶ Performer: ear, replies, delivery, mouth
+    mouth ─────began, ended──▶ └──────────────┘
+    Controls ──keys, rests──────────▲
 
-The machine decides; here is nothing but how its actions are performed. Call thread only.
+The machine decides, ``Performer`` does it, ``Replies`` has the words. Call thread only.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
-from sipagent.brain.types import Message, Role
 from sipagent.call import turn as tm
 from sipagent.call import turn_events as ev
-from sipagent.call.answers import Answers
-from sipagent.call.conduct import Conduct
 from sipagent.call.delivery import Delivery, SoundEvent
-from sipagent.call.dictation import ANY_FORM
 from sipagent.call.ear import Ear, PartHeard
-from sipagent.call.endpointing import asked_by, is_farewell
-from sipagent.call.flow_talk import Deeds, FlowTalk, Understood
+from sipagent.call.flow_talk import Deeds, Understood
 from sipagent.call.guide import Guide
 from sipagent.call.mouth import Mouth
-from sipagent.call.parts import SessionParts, phrase_text
+from sipagent.call.parts import SessionParts
+from sipagent.call.performer import Performer
 from sipagent.call.ports import SendDigits, TransferCall
 from sipagent.call.record import CallRecord
+from sipagent.call.replies import Replies
 from sipagent.call.tape import CallTape
 from sipagent.call.tool_calls import ToolCalls, ToolDone
-from sipagent.call.utterance import ClaimReplaced, Speaker, Utterance
+from sipagent.call.utterance import ClaimReplaced, Utterance
 from sipagent.units import Pcm16, monotonic_ms
 
 
 class Dialogue:
-    """Who speaks when, and what the agent says. ``Controls`` tells it what keys, holds and transfers do."""
+    """Who speaks when. ``Controls`` tells it what keys, holds and transfers do."""
 
     def __init__(
         self,
@@ -49,30 +49,30 @@ class Dialogue:
         log: structlog.stdlib.BoundLogger,
     ) -> None:
         self._ear, self._mouth, self._parts = ear, mouth, parts
-        self._record, self._tape, self._post, self._log = record, tape, post, log
-        self._guide = guide
-        self._announcement = ""
+        self._record, self._tape, self._guide, self._tools = record, tape, guide, tools
+        self._post, self._log = post, log
         self.has_begun = False
         """The conversation goes on; else it rests, and the guide listens alone."""
-        self._tools = tools
         self.hang_up = hang_up
         """End the call."""
         self._turn = tm.Turn()
-        self._history: list[Message] = []
-        self._delivery = Delivery(mouth, record, tape, self._agent_told, log)
-        self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
-        self._conduct = Conduct(parts.persona, record.conduct, parts.memory)
-        self._answers = Answers(self._speaker, parts.knowledge)
-        deeds = Deeds(
-            self._begin_utterance, self._end_call, self._note_outcome, self._hand_over, self._send_digits
+        deeds = Deeds(self._speak_up, self._end_call, self._note_outcome, self._hand_over, self._send_digits)
+        self._replies = Replies(parts, record, tape, tools, deeds, post, log)
+        self._flow = self._replies.flow
+        self._delivery = Delivery(mouth, record, tape, self._replies.agent_told, log)
+        lost = parts.persona.lost
+        self._performer = Performer(
+            ear,
+            mouth,
+            self._replies,
+            self._delivery,
+            record,
+            tape,
+            guide,
+            parts.memory,
+            partial(self._hand_over, lost.transfer, lost.say),
+            hang_up,
         )
-        self._flow = (
-            FlowTalk(parts.flow, self._speaker, self._answers, deeds, tools, post, log)
-            if parts.flow
-            else None
-        )
-        self._caller_since_ms: int | None = None
-        """When the turn's first voice came; None: nothing of it was heard."""
 
     def __repr__(self) -> str:
         return f"Dialogue(caller={self._turn.caller.value}, agent={self._turn.agent.value})"
@@ -87,22 +87,37 @@ class Dialogue:
         """The caller's turn has begun and was not answered."""
         return self.has_begun and self._turn.caller is not tm.Caller.SILENT
 
+    @property
+    def is_saying(self) -> bool:
+        """The agent speaks, or is about to."""
+        return self._delivery.spoken is not None
+
+    @property
+    def takes_digits(self) -> bool:
+        """A number is being asked for that may be keyed in, so that a key means its digit."""
+        is_opening = self._replies.announcement != "" and not self._turn.is_interruptible
+        return self._flow is not None and self.has_begun and self._flow.takes_digits and not is_opening
+
     def rehearse(self, announcement: str) -> None:
         """Have the voice ready for ``open``."""
-        self._speaker.rehearse(*self._opening(announcement))
+        self._replies.announcement = announcement
+        self._replies.rehearse()
 
     def open(self, now_ms: int, announcement: str = "") -> None:
         """Say what opens the call: the announcement, about its recording, the greeting. What else goes on is
         dropped."""
         if self._turn.is_closing:
             return
-        self.has_begun, self._announcement = True, announcement
-        self._drop_prepared()
-        self._forget_turn()
-        self._turn = tm.Turn(attempt=self._turn.attempt + 1)
+        self.has_begun, self._replies.announcement = True, announcement
+        self._step(ev.Restarted())
         must_be_heard = bool(announcement) or self._tape.is_announcing
         interruptible = self._parts.persona.greeting_interruptible and not must_be_heard
         self._step(ev.CallStarted(now_ms, greeting_interruptible=interruptible))
+
+    def fall_silent(self) -> None:
+        """It was no conversation: stop, and rest."""
+        self._step(ev.Restarted())
+        self.has_begun = False
 
     def say_goodbye(self) -> None:
         """Hang up behind a goodbye; at once where nobody has been spoken to."""
@@ -117,8 +132,7 @@ class Dialogue:
 
     def close(self) -> None:
         """Behind ``stop``: let go of what the flow holds."""
-        if self._flow is not None:
-            self._flow.close()
+        self._replies.close()
 
     # --- what comes in ---
 
@@ -132,6 +146,8 @@ class Dialogue:
             self._speech_began(pumped.began_ms, is_filler=pumped.answered_ms is None)
         if pumped.answered_ms is not None:
             self._answer_began(pumped.answered_ms)
+        if asking := self._delivery.question_began():
+            self._step(ev.QuestionBegan(*self._replies.asks(asking)))
         if pumped.ended_ms is not None:
             self._speech_ended(pumped.ended_ms)
         if not self.has_begun:
@@ -141,17 +157,8 @@ class Dialogue:
         is_quiet = self._turn.caller is tm.Caller.SILENT and self._turn.agent is tm.Agent.IDLE
         if self._tape.clock(now_ms, is_quiet=is_quiet):
             self.open(now_ms)
-        if self._flow is not None:
+        if self._flow is not None and not self._turn.is_closing:
             self._flow.clock(now_ms)
-
-    def fall_silent(self) -> None:
-        """It was no conversation: stop, and rest."""
-        self._drop_prepared()
-        if self._mouth.is_active:
-            self._delivery.stop()
-        self._forget_turn()
-        self._turn = tm.Turn(attempt=self._turn.attempt + 1, is_closing=self._turn.is_closing)
-        self.has_begun = False
 
     def take(self, event: object) -> None:
         """What a lane has found out or prepared."""
@@ -166,8 +173,10 @@ class Dialogue:
                     self._step(ev.AttemptFailed(failed_attempt, monotonic_ms()))
                 self._delivery.settle()
             case ev.TextHeard(attempt, text) if attempt < 0:
-                if attempt == self._ear.guides_attempt:  # else it is of something that is over
+                if attempt == self._ear.guides_attempt:
                     self._guide.heard(text)
+                else:
+                    self._guide.overheard(text)
             case ev.TextHeard():
                 self._guide.heard(event.text)
                 self._delivery.stamp("stt_final")
@@ -182,7 +191,7 @@ class Dialogue:
                 self._step(event)
             case PartHeard(text) if self._turn.caller is tm.Caller.SPEAKING:
                 self._tape.heard(text, monotonic_ms())
-                self._parts.conversation.read_ahead(self._history, text)
+                self._replies.read_ahead(text)
 
     def _speech_began(self, at_ms: int, *, is_filler: bool) -> None:
         utterance = self._delivery.spoken
@@ -191,9 +200,9 @@ class Dialogue:
         if is_filler:
             utterance.filler_at_ms = at_ms
         if utterance.attempt is not None:
-            self._history.append(Message(Role.CALLER, utterance.caller_text))
+            self._replies.caller_told(utterance.caller_text)
         if self._turn.caller is tm.Caller.SILENT:
-            self._forget_turn()
+            self._performer.forget_turn()
         self._step(ev.SpeechBegan(at_ms))
 
     def _answer_began(self, at_ms: int) -> None:
@@ -207,10 +216,9 @@ class Dialogue:
 
     def _speech_ended(self, at_ms: int) -> None:
         text = self._delivery.ended(at_ms)
-        if target := self._conduct.said():
+        if target := self._replies.transfer_due():
             self._hand_over(target, "")
-        asked, form = (self._flow.asked, self._flow.form) if self._flow is not None else (None, ANY_FORM)
-        self._step(ev.SpeechEnded(at_ms, asked or asked_by(text), form))
+        self._step(ev.SpeechEnded(at_ms, *self._replies.asks(text)))
         if not self.has_begun and text:
             self._ear.forget()
             self._guide.said()
@@ -219,165 +227,30 @@ class Dialogue:
         elif self._tape.agent_ended(text, at_ms):
             self.open(at_ms)
 
-    def _agent_told(self, text: str) -> None:
-        self._history.append(Message(Role.AGENT, text))
-        self._parts.conversation.read_ahead(self._history, "")
-
-    # --- what the machine decides ---
-
     def _step(self, event: ev.Event) -> None:
-        if isinstance(event, ev.VoiceStarted) and self._caller_since_ms is None:
-            self._caller_since_ms = event.now_ms
+        if isinstance(event, ev.VoiceStarted):
+            self._performer.voice_began(event.now_ms)
         self._turn, actions = tm.step(self._turn, event, self._parts.rules)
         for action in actions:
             self._log.debug("turn.acted", action=type(action).__name__)
-            self._do(action)
+            if (known := self._performer.do(action)) is not None:
+                self._step(known)
 
-    def _do(self, action: ev.Action) -> None:
-        match action:
-            case ev.Say(phrase, index):
-                self._say(phrase, index)
-            case ev.BeginAttempt(attempt, last_voice_ms):
-                self._begin_attempt(attempt, last_voice_ms)
-            case ev.PrepareReply(_, text):
-                self._prepare_reply(text)
-            case ev.ScoreEnd(attempt):
-                prepared = self._delivery.prepared
-                assert prepared is not None
-                self._ear.score_end(attempt, prepared.is_cancelled, prepared.waited)
-            case ev.DropAttempt():
-                self._drop_prepared()
-            case ev.Commit(_, text):
-                self._commit(text)
-            case ev.SayFiller():
-                self._say_filler()
-            case ev.ForgetTurn():
-                self._drop_prepared()
-                self._forget_turn()
-            case ev.ForgetSound(keep_ms):
-                self._forget_turn(keep_ms)
-            case ev.HoldSpeech():
-                self._mouth.hold()
-            case ev.ResumeSpeech():
-                self._mouth.resume()
-            case ev.DropSpeech():
-                self._delivery.stop()
-            case ev.Judge(attempt):
-                judged = self._new_utterance(attempt)
-                self._ear.transcribe(attempt, judged.is_cancelled, judged.waited, is_final=False)
-            case ev.HandOver():
-                lost = self._parts.persona.lost
-                self._hand_over(lost.transfer, lost.say)
-            case ev.HangUp():
-                self.hang_up()
+    # --- what follows from the words ---
 
-    def _forget_turn(self, keep_ms: int = 0) -> None:
-        self._ear.forget(keep_ms)
-        self._caller_since_ms = None
-
-    def _new_utterance(self, attempt: int | None) -> Utterance:
-        self._drop_prepared()
-        return self._delivery.prepare(attempt)
-
-    def _begin_attempt(self, attempt: int, last_voice_ms: int) -> None:
-        utterance = self._new_utterance(attempt)
-        utterance.stamps_ms["speech_end"] = last_voice_ms
-        utterance.stamp("pause")
-        self._ear.transcribe(attempt, utterance.is_cancelled, utterance.waited, is_final=True)
-
-    def _prepare_reply(self, text: str) -> None:
-        utterance = self._delivery.prepared
-        assert utterance is not None
-        assert utterance.attempt is not None
-        utterance.caller_text = text
-        answer = None if is_farewell(text) else self._tape.reply_to(text)
-        if answer is not None:
-            self._prepare_fixed(utterance, answer)
-            return
-        if not self._tape.is_asking and (fixed := self._conduct.prepare(utterance, text)):
-            self._prepare_fixed(
-                utterance, fixed.text, asks_again=not fixed.is_last, ends_call=fixed.ends_call
-            )
-            return
-        if self._flow is not None and not self._tape.is_asking:
-            self._flow.prepare(utterance, self._history, text)
-            return
-        if is_farewell(text):
-            self._speaker.say(utterance, self._parts.persona.goodbye)
-            self._step(ev.ReplyEndsCall(utterance.attempt))
-            return
-        self._answers.answer(utterance, [*self._history, Message(Role.CALLER, text)])
-
-    def _prepare_fixed(
-        self, utterance: Utterance, text: str, *, asks_again: bool = True, ends_call: bool = False
-    ) -> None:
-        """What the program answers itself, and a flow's open question once more."""
-        assert utterance.attempt is not None
-        is_open = asks_again and not self._tape.is_asking
-        question = self._flow.question if self._flow is not None and is_open else ""
-        self._speaker.say(utterance, f"{text} {question}".strip())
-        attempt = utterance.attempt
-        self._step(ev.ReplyEndsCall(attempt) if ends_call else ev.ReplyBegan(attempt))
-
-    def _drop_prepared(self) -> None:
-        if self._delivery.drop_prepared() and self._flow is not None:
-            self._flow.take_back()
-
-    def _commit(self, text: str) -> None:
-        self._delivery.stamp("commit")
-        prepared = self._delivery.prepared
-        assert prepared is not None
-        self._record.heard(text, self._caller_since_ms, prepared.stamps_ms["speech_end"])
-        self._tape.said(text, monotonic_ms())
-        if self._parts.memory is not None:
-            self._parts.memory.heard(text)
-        utterance = self._delivery.commit()
-        self._conduct.commit(utterance)
-        if self._flow is not None:
-            self._flow.commit(utterance)
-        self._guide.caller_said(text)
-
-    def _say(self, phrase: ev.Phrase, index: int) -> None:
-        if phrase is ev.Phrase.GREETING:
-            self._speaker.say(self._phrase_utterance(), *self._opening(self._announcement))
-            return
-        text = phrase_text(self._parts.persona, phrase, index)
-        if self._flow is not None and phrase is ev.Phrase.NO_INPUT and not self._is_last_prompt(index):
-            text = self._flow.silent(text)
-        self._speaker.say(self._phrase_utterance(), text)
-
-    def _opening(self, announcement: str) -> tuple[str, ...]:
-        """What is said first; the flow begins with it."""
-        text = self._tape.opening or phrase_text(self._parts.persona, ev.Phrase.GREETING, 0)
-        if self._flow is not None and not self._tape.is_asking:
-            text = self._flow.opened(text)
-        return (announcement, text) if announcement else (text,)
-
-    def _is_last_prompt(self, index: int) -> bool:
-        return index == len(self._parts.persona.no_input.prompts) - 1
-
-    def _phrase_utterance(self) -> Utterance:
-        self._new_utterance(None)
-        return self._delivery.commit()
-
-    def _say_filler(self) -> None:
-        text = (self._flow.filler if self._flow is not None else "") or self._parts.persona.one_moment
-        pcm = self._parts.speaking.phrases.lookup(text)
-        if pcm is not None:
-            self._delivery.add(pcm, text, is_filler=True)
-
-    # --- what a flow does ---
-
-    def _begin_utterance(self) -> Utterance:
+    def _speak_up(self) -> Utterance:
         """The agent speaks of its own accord, as after a key: what went on is dropped."""
-        self._drop_prepared()
-        self._forget_turn()
-        attempt, patience = self._turn.attempt + 1, self._turn.patience
-        now_ms = monotonic_ms()
-        self._turn = tm.Turn(
-            agent=tm.Agent.THINKING, attempt=attempt, patience=patience, idle_since_ms=now_ms
-        )
-        return self._phrase_utterance()
+        self._step(ev.AsideWanted(monotonic_ms()))
+        return self._performer.begin_phrase()
+
+    def _end_call(self) -> None:
+        self._step(ev.ReplyEndsCall(self._turn.attempt))
+
+    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
+        self._record.outcome(name, data)
+        if self._parts.memory is not None:
+            self._parts.memory.outcome(name, data)
+        self._guide.outcome(name, data)
 
     def _hand_over(self, target: str, announcement: str) -> bool:
         """The controls hand the caller over; where nobody takes the call ``not_connected`` follows."""
@@ -389,71 +262,40 @@ class Dialogue:
     def _send_digits(self, digits: str) -> None:
         self._post(SendDigits(digits))
 
-    def _note_outcome(self, name: str, data: Mapping[str, str]) -> None:
-        self._record.outcome(name, data)
-        if self._parts.memory is not None:
-            self._parts.memory.outcome(name, data)
-        self._guide.outcome(name, data)
-
-    def _end_call(self) -> None:
-        self._step(ev.ReplyEndsCall(self._turn.attempt))
-
     # --- what keys, holds and transfers do ---
 
-    def pressed(self, digit: str, now_ms: int) -> bool:
-        """A key of the caller's; False where it is one for the controls."""
+    def pressed(self, digit: str, now_ms: int, *, is_in_number: bool) -> bool:
+        """A key of the caller's; False where it is one for the controls.
+
+        :param is_in_number: they are at a number that the caller dictates.
+        """
         is_answer = self._tape.is_asking
         if self._tape.pressed(digit, now_ms):
             self.open(now_ms)
-        elif is_answer or self._turn.is_closing:
             return True
-        elif self._flow is not None and digit not in self._parts.keys.actions:
-            self._flow.pressed(digit, now_ms)
-        else:
+        if is_answer or self._turn.is_closing:
+            return True
+        if self._flow is None:
             return False
-        return True
+        begins_number = not is_in_number and not self._flow.is_keying
+        if begins_number and digit in self._parts.keys.actions:
+            return False
+        return self._flow.pressed(digit, now_ms, is_in_number=is_in_number)
 
     def interrupt(self) -> None:
         """The caller has pressed a key: fall silent, where that is allowed."""
-        self._turn = replace(self._turn, idle_since_ms=monotonic_ms(), prompts_said=0)
-        if self._mouth.is_active and self._mouth.has_begun and self._turn.is_interruptible:
-            self._delivery.stop()
-            self._turn = replace(self._turn, agent=tm.Agent.IDLE, ends_call=False)
+        self._step(ev.KeyPressed(monotonic_ms()))
 
     def keyed(self, text: str) -> None:
         """Take ``text`` for what the caller said."""
-        if self._turn.is_closing:
-            return
-        now_ms = monotonic_ms()
-        self._forget_turn()
-        self._turn = replace(
-            self._turn.next_attempt(),
-            caller=tm.Caller.PAUSING,
-            patience=replace(self._turn.patience, form=ANY_FORM),
-            last_voice_ms=now_ms - self._parts.rules.delays.latest,  # there is nothing to wait for
-            turn_since_ms=now_ms,
-            asked_ms=now_ms,
-            is_voiced=False,
-        )
-        utterance = self._new_utterance(self._turn.attempt)
-        if not self._mouth.is_active:
-            self._turn = replace(self._turn, agent=tm.Agent.IDLE)
-        utterance.stamps_ms["speech_end"] = now_ms
-        self._step(ev.TextHeard(self._turn.attempt, text, now_ms))
+        self._step(ev.TextKeyed(monotonic_ms(), text))
 
     def say_aside(self, text: str, *, interruptible: bool) -> None:
         """Say something out of turn; what was going on is dropped."""
         if self._turn.is_closing:
             return
-        self._drop_prepared()
-        self._forget_turn()
-        self._turn = tm.Turn(
-            attempt=self._turn.attempt + 1,
-            agent=tm.Agent.THINKING,
-            is_interruptible=interruptible,
-            idle_since_ms=monotonic_ms(),
-        )
-        self._speaker.say(self._phrase_utterance(), text)
+        self._step(ev.AsideWanted(monotonic_ms(), interruptible))
+        self._replies.say(self._performer.begin_phrase(), text)
 
     def not_connected(self) -> None:
         """Nobody has taken the caller over: the flow knows what then, else the caller is told."""
@@ -461,14 +303,9 @@ class Dialogue:
             return
         self.say_aside(self._parts.persona.not_connected, interruptible=True)
 
-    @property
-    def is_saying(self) -> bool:
-        """The agent speaks, or is about to."""
-        return self._delivery.spoken is not None
-
     def play(self, pcm: Pcm16) -> None:
         """Send sound that is not speech."""
-        self._phrase_utterance()
+        self._performer.begin_phrase()
         self._delivery.add(pcm, "")
         self._mouth.finish()
 
@@ -479,4 +316,4 @@ class Dialogue:
 
     def rest_ended(self, rested_ms: int) -> None:
         """It goes on."""
-        self._turn = self._turn.delayed(rested_ms)
+        self._step(ev.Rested(rested_ms))

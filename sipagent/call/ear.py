@@ -109,6 +109,11 @@ class Ear:
     def __repr__(self) -> str:
         return f"Ear(collecting={self._is_collecting}, turn_windows={len(self._turn)})"
 
+    @property
+    def has_heard(self) -> bool:
+        """Somebody has spoken since ``forget``."""
+        return self._is_collecting
+
     def listen(self) -> list[Event]:
         """Take what the line has brought; the voice events in it, oldest first."""
         events: list[Event] = []
@@ -148,14 +153,19 @@ class Ear:
                 self._tap(window, played)
             yield window, played
 
-    def transcribe(self, attempt: int, cancelled: Cancelled, waited: Waited, *, is_final: bool) -> None:
-        """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed."""
+    def transcribe(
+        self, attempt: int, cancelled: Cancelled, waited: Waited, *, is_final: bool, hint: str = ""
+    ) -> None:
+        """Ask for the text of the turn so far; the answer is TextHeard or AttemptFailed.
+
+        :param hint: what it may look like in writing.
+        """
 
         def job() -> None:
             try:
                 with self._stream_lock:
                     self._feed()
-                    transcript = self._stream.snapshot(cancelled)
+                    transcript = self._stream.snapshot(cancelled, hint)
             except EngineError as error:
                 self._log.warning("stt.failed", reason=str(error))
                 self._post(AttemptFailed(attempt, monotonic_ms()))

@@ -248,10 +248,14 @@ def is_story(text: str, asked: Asked, words_score: float | None = None) -> bool:
     return not any(pattern.search(sentence) for pattern in known) and not re.search(r"\d", sentence)
 
 
+def last_sentence(text: str) -> str:
+    """Where the agent's words ask something, they do so with it."""
+    return re.split(r"(?<=[.!?])\s+", text.strip())[-1]
+
+
 def asked_by(text: str) -> Asked:
     """What the agent's words ask the caller for."""
-    sentences = [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
-    last = sentences[-1] if sentences else ""
+    last = last_sentence(text)
     if not last.endswith("?"):
         return Asked.NOTHING
     if re.search(r"\b(help|anything else|what can i do|what happened|tell me)\b", last, re.I):

@@ -28,10 +28,11 @@ from sipagent.call.work import Lane, Priority
 from sipagent.config.tools import SEND_DTMF
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.flows import talk as fm
-from sipagent.flows.expected import Expected, expected_of
+from sipagent.flows.expected import Expected, expected_of, takes_key
 from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
+from sipagent.flows.slots.read import KEYED
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, is_question, understand_by_rules
 
@@ -145,10 +146,28 @@ class FlowTalk:
         return form_of(expected_of(self._flow, self._talk)) if self._talk.state else ANY_FORM
 
     @property
+    def hint(self) -> str:
+        """What the answer may look like in writing, for speech-to-text."""
+        return expected_of(self._flow, self._talk).hint if self._talk.state else ""
+
+    @property
+    def takes_digits(self) -> bool:
+        """The open slot may be keyed in."""
+        if not self._talk.state:
+            return False
+        slot = expected_of(self._flow, self._talk).open_slot
+        return slot is not None and slot.type in KEYED
+
+    @property
     def question(self) -> str:
         """The open question, to be asked once more; empty where it is the model's to word."""
         _, actions = step_flow(self._flow, self._talk, fm.Heard("", Meaning(REPEAT)), self._now())
         return " ".join(_texts(actions))
+
+    @property
+    def is_keying(self) -> bool:
+        """The number that the flow has asked for is being keyed in."""
+        return bool(self._talk.keyed)
 
     @property
     def filler(self) -> str:
@@ -206,10 +225,16 @@ class FlowTalk:
         is_asked = meaning is not None and meaning.intent in expected.intents and is_question(text)
         return expected.may_answer and (is_open or is_asked) and self._answers.knows(text)
 
-    def pressed(self, key: str, now_ms: int) -> None:
-        """The caller has pressed a key."""
+    def pressed(self, key: str, now_ms: int, *, is_in_number: bool = False) -> bool:
+        """The caller has pressed a key; False where the flow has no use for it.
+
+        :param is_in_number: it may go on a number that nobody has asked for.
+        """
+        if not takes_key(self._flow, self._talk, key, is_in_number=is_in_number):
+            return False
         self._keyed_ms = now_ms
         self._at_once(fm.Pressed(key))
+        return True
 
     def clock(self, now_ms: int) -> None:
         """Time passes: a number that was being keyed in may be complete."""

@@ -55,6 +55,9 @@ class Guide(Protocol):
     def heard(self, text: str) -> None:
         """The words so far, of the call or, in the conversation, of the present turn."""
 
+    def overheard(self, text: str) -> None:
+        """Words of a part of the call that is over, or the last ones before they hang up."""
+
     def caller_said(self, text: str) -> None:
         """A turn of the conversation is over."""
 
@@ -86,6 +89,9 @@ class BeginAtOnce:
         pass
 
     def heard(self, text: str) -> None:
+        pass
+
+    def overheard(self, text: str) -> None:
         pass
 
     def caller_said(self, text: str) -> None:

@@ -24,8 +24,8 @@ from sipagent.call.tool_calls import context_of
 from sipagent.call.tool_port import CallContext
 from sipagent.config.schema import PersonaConfig
 from sipagent.errors import LedgerError
-from sipagent.flows.names import read_name
-from sipagent.flows.values import Said, Value
+from sipagent.flows.slots.names import read_name
+from sipagent.flows.slots.values import Said, Value
 
 _NAME_SLOTS = ("caller_name", "name")
 _LONGEST_NOTE = 120

@@ -198,6 +198,11 @@ class Mouth:
         return " ".join(part for part in parts if part)
 
     @property
+    def left_words(self) -> int:
+        """Words of what is prepared that have not gone out, those of the clause at hand pro rata."""
+        return sum(len(clause.text.split()) for clause in self._clauses) - len(self.heard_text().split())
+
+    @property
     def left_ms(self) -> int:
         """Sound that is prepared and not yet played."""
         return samples_to_ms(max(0, self._base + self._total - self._ring.position)) if self._is_open else 0

@@ -243,19 +243,8 @@ class OutboundDesk:
                 on_result=on_result,
             )
         )
-        caller = call.caller_id or trunks[0].caller_id or ""
-        offer = Offer(
-            call_id="",
-            trunk=trunks[0].name,
-            dialled=placed.number,
-            caller=caller,
-            source="",
-            direction="out",
-            campaign=call.campaign,
-            attempt=call.attempt,
-        )
         try:
-            placed.session = self._desk.place(offer, line, persona, call)
+            placed.session = self._desk.place(_offer_of(call, placed.number, trunks[0]), line, persona, call)
         except Exception:
             line.release()
             raise
@@ -316,6 +305,20 @@ class OutboundDesk:
             self._spend.settle(booking, talk_ms / 1000)
         except OutboundRefused as error:  # too much stays booked
             self._log.warning("outbound.not_settled", reason=str(error))
+
+
+def _offer_of(call: OutboundCall, number: str, trunk: TrunkConfig) -> Offer:
+    """What the conversation knows of a call that we place. :param trunk: is tried first."""
+    return Offer(
+        call_id="",
+        trunk=trunk.name,
+        dialled=number,
+        caller=call.caller_id or trunk.caller_id or "",
+        source="",
+        direction="out",
+        campaign=call.campaign,
+        attempt=call.attempt,
+    )
 
 
 def checked(config: Config, call: OutboundCall) -> tuple[str, PersonaConfig, list[TrunkConfig]]:

@@ -64,13 +64,8 @@ class Session:
         self.call_id = call_id
         self.seen_ms = monotonic_ms()
         """When the call's thread last went round: whoever watches reads it."""
-        self._offer = offer
-        self._line = line
-        self._parts = parts
-        self._record = record
-        self._tape = tape
-        self._log = log
-        self._on_end = on_end
+        self._offer, self._line, self._parts = offer, line, parts
+        self._record, self._tape, self._log, self._on_end = record, tape, log, on_end
         self._mailbox: queue.SimpleQueue[object] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"call-{call_id}", daemon=True)
         guide: Guide = parts.guide or BeginAtOnce()
@@ -179,7 +174,7 @@ class Session:
         return None
 
     def _finish(self, down: LineDown | None) -> None:
-        if self._parts.guide is not None and self._dialogue.is_taking_turn:
+        if self._parts.guide is not None and self._has_last_words:
             self._hear_last_words()
         self._dialogue.stop()
         self._controls.close()
@@ -194,6 +189,13 @@ class Session:
         self._on_end(self)
         self._guide.left(is_broken=down is None)
 
+    @property
+    def _has_last_words(self) -> bool:
+        """They have spoken, and nobody knows all of it."""
+        if self._up_ms is None:
+            return False
+        return self._dialogue.is_taking_turn or (self._ear.has_heard and not self._has_hung_up)
+
     def _hear_last_words(self) -> None:
         """Who says "never call me again" and hangs up has said it."""
         self._stage.transcribe_now()
@@ -204,7 +206,7 @@ class Session:
             except queue.Empty:
                 return
             if isinstance(event, TextHeard) and event.attempt == self._ear.guides_attempt:
-                self._guide.caller_said(event.text)
+                self._guide.overheard(event.text)
                 return
 
     def _pump(self, up_ms: int) -> None:
@@ -244,17 +246,23 @@ class Session:
                     self._dialogue.say_goodbye()
             case DigitPressed(digit, _, how):
                 self._record.pressed(digit, how)
-                now_ms = monotonic_ms()
-                if self._up_ms is None or self._guide.pressed(digit):
+                is_in_number = self._dialogue.takes_digits or self._controls.is_dictating
+                if self._up_ms is None or (not is_in_number and self._guide.pressed(digit)):
                     return
-                if self._dialogue.has_begun and not self._dialogue.pressed(digit, now_ms):
-                    self._controls.pressed(digit, now_ms)
+                if self._dialogue.has_begun:
+                    self._pressed(digit, monotonic_ms())
             case MediaFault(text, sent_to):
                 self._record.media_fault(text, sent_to)
             case _ if isinstance(event, ControlEvent):
                 self._controls.take(event)
             case _:
                 self._dialogue.take(event)
+
+    def _pressed(self, digit: str, now_ms: int) -> None:
+        if self._dialogue.pressed(digit, now_ms, is_in_number=self._controls.is_dictating):
+            self._controls.forget_number()
+        else:
+            self._controls.pressed(digit, now_ms)
 
     def _tap(self, window: Pcm16, played: Pcm16) -> None:
         self._tape.take(window, played)

@@ -11,15 +11,20 @@
 During a pause the reply is prepared before anybody knows whether the turn is over (an *attempt*). If the
 caller goes on, the attempt is dropped; when the silence has lasted long enough, it is committed. A late
 or repeated event is ignored: the world is late, that is no fault.
+
+``turn_over`` is the part about the caller's voice over the agent's, ``turn_beside`` the one about keys, rests
+and what the agent says out of turn.
 """
 
 from dataclasses import replace
 
+from sipagent.call import turn_beside as beside
 from sipagent.call import turn_over as over
-from sipagent.call.dictation import Asked
+from sipagent.call.dictation import ANY_FORM, AnswerForm, Asked
 from sipagent.call.endpointing import EndScores, commit_delay_ms, is_farewell, needs_score
 from sipagent.call.turn_events import (
     Action,
+    AsideWanted,
     AttemptFailed,
     BeginAttempt,
     CallStarted,
@@ -33,16 +38,21 @@ from sipagent.call.turn_events import (
     ForgetTurn,
     HandOver,
     HangUp,
+    KeyPressed,
     Phrase,
     PrepareReply,
+    QuestionBegan,
     ReplyBegan,
     ReplyEndsCall,
+    Restarted,
+    Rested,
     Say,
     SayFiller,
     ScoreEnd,
     SpeechBegan,
     SpeechEnded,
     TextHeard,
+    TextKeyed,
     Tick,
     VoiceStarted,
     VoiceStopped,
@@ -57,7 +67,7 @@ __all__ = ["Agent", "Caller", "Turn", "step"]
 def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action, ...]]:
     """Advance the machine. The caller performs the actions in order."""
     actions: list[Action] = []
-    if turn.is_closing and not isinstance(event, SpeechBegan | SpeechEnded):
+    if turn.is_closing and not isinstance(event, SpeechBegan | SpeechEnded | Restarted):
         return turn, ()  # the goodbye is bounded by its own sound; the session hangs up if there is none
     match event:
         case CallStarted(now_ms, interruptible):
@@ -74,26 +84,39 @@ def step(turn: Turn, event: Event, rules: TurnRules) -> tuple[Turn, tuple[Action
             turn = _overdue(turn, now_ms, rules, actions) or _tick(turn, now_ms, rules, actions)
         case TextHeard(attempt) if attempt == turn.attempt:
             turn = _text_heard(turn, event, rules, actions)
-        case EndScored(attempt, score) if attempt == turn.attempt and turn.caller is Caller.PAUSING:
-            turn = replace(turn, scores=replace(turn.scores, sound=score))
-        case WordsScored(attempt, score) if attempt == turn.attempt and turn.caller is Caller.PAUSING:
-            turn = replace(turn, scores=replace(turn.scores, words=score))
-        case ReplyBegan(attempt) if attempt == turn.attempt:
-            turn = replace(turn, has_reply=True)
+        case TextKeyed(now_ms, text):
+            turn = beside.keyed(turn, now_ms, rules, actions)
+            turn = _text_heard(turn, TextHeard(turn.attempt, text, now_ms), rules, actions)
         case AttemptFailed(attempt, now_ms) if attempt == turn.attempt:
             turn = _failed(turn, now_ms, rules, actions)
-        case ReplyEndsCall(attempt) if attempt == turn.attempt:
-            turn = replace(turn, ends_call=True)
+        case EndScored() | WordsScored() | ReplyBegan() | ReplyEndsCall() if event.attempt == turn.attempt:
+            turn = _learned(turn, event)
         case SpeechBegan(now_ms):
-            if turn.agent is Agent.THINKING:
-                committed = turn.committed and replace(turn.committed, answered_ms=now_ms)
-                turn = replace(turn, agent=Agent.SPEAKING, committed=committed)
+            turn = _speech_began(turn, now_ms)
+        case QuestionBegan(asked, form):
+            turn = _asks(turn, asked, form)
         case SpeechEnded(now_ms, asked, form):
-            turn = replace(turn, patience=replace(turn.patience, asked=asked, form=form))
+            turn = _asks(turn, asked, form)
             turn = _speech_ended(turn, now_ms, rules, actions)
         case EndWanted():
             turn = _close(turn, actions)
+        case Restarted() | AsideWanted() | KeyPressed() | Rested():
+            turn = beside.happened(turn, event, actions)
     return turn, tuple(actions)
+
+
+def _learned(turn: Turn, event: EndScored | WordsScored | ReplyBegan | ReplyEndsCall) -> Turn:
+    """Something is known of the attempt."""
+    match event:
+        case EndScored(score=score) if turn.caller is Caller.PAUSING:
+            return replace(turn, scores=replace(turn.scores, sound=score))
+        case WordsScored(score=score) if turn.caller is Caller.PAUSING:
+            return replace(turn, scores=replace(turn.scores, words=score))
+        case ReplyBegan():
+            return replace(turn, has_reply=True)
+        case ReplyEndsCall():
+            return replace(turn, ends_call=True)
+    return turn
 
 
 def _voice_started(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:
@@ -293,6 +316,18 @@ def _prompt_again(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Actio
         is_interruptible=True,
         ends_call=said >= rules.no_input_prompts,
     )
+
+
+def _speech_began(turn: Turn, now_ms: int) -> Turn:
+    if turn.agent is not Agent.THINKING:
+        return turn
+    committed = turn.committed and replace(turn.committed, answered_ms=now_ms)
+    patience = replace(turn.patience, form=ANY_FORM)  # it was of a question that is answered
+    return replace(turn, agent=Agent.SPEAKING, committed=committed, patience=patience)
+
+
+def _asks(turn: Turn, asked: Asked, form: AnswerForm) -> Turn:
+    return replace(turn, patience=replace(turn.patience, asked=asked, form=form))
 
 
 def _speech_ended(turn: Turn, now_ms: int, rules: TurnRules, actions: list[Action]) -> Turn:

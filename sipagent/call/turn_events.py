@@ -100,6 +100,15 @@ class SpeechBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionBegan:
+    """The last sentence of the agent's utterance is being heard: an answer over it is one to its question."""
+
+    asked: Asked
+    form: AnswerForm = ANY_FORM
+    """What is known of the answer besides."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechEnded:
     """The last sample has, and nothing is to follow."""
 
@@ -117,6 +126,44 @@ class EndWanted:
     now_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Restarted:
+    """The conversation begins anew, or falls silent: nothing of what went on counts any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsideWanted:
+    """The agent has something to say out of turn, as after a key; what went on is dropped."""
+
+    now_ms: int
+    is_interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The caller has pressed a key that silences the agent."""
+
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextKeyed:
+    """The caller has keyed in a number; ``text`` stands for it as the caller's words."""
+
+    now_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rested:
+    """The conversation has rested for so long, as on hold, and goes on."""
+
+    rested_ms: int
+
+
+BesideEvent = Restarted | AsideWanted | KeyPressed | Rested
+"""Neither a voice nor words."""
+
 Event = (
     CallStarted
     | VoiceStarted
@@ -129,8 +176,11 @@ Event = (
     | AttemptFailed
     | ReplyEndsCall
     | SpeechBegan
+    | QuestionBegan
     | SpeechEnded
     | EndWanted
+    | TextKeyed
+    | BesideEvent
 )
 
 # --- actions ---
@@ -150,6 +200,8 @@ class BeginAttempt:
 
     attempt: int
     last_voice_ms: int
+    is_keyed: bool = False
+    """The text is there: it was keyed in, at ``last_voice_ms``."""
 
 
 @dataclass(frozen=True, slots=True)

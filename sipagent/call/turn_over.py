@@ -9,7 +9,6 @@
 
 from dataclasses import replace
 
-from sipagent.call.dictation import ANY_FORM
 from sipagent.call.endpointing import is_short_answer
 from sipagent.call.interruption import means_something
 from sipagent.call.turn_events import (
@@ -95,7 +94,6 @@ def yielded(turn: Turn, now_ms: int, actions: list[Action]) -> Turn:
     if said and said.answered_ms is not None and turn.run_since_ms - said.answered_ms < _CUT_OFF_MS:
         paused_ms = turn.run_since_ms - said.last_voice_ms
         turn = replace(turn, patience=turn.patience.paused(paused_ms, said.text))
-    turn = replace(turn, patience=replace(turn.patience, form=ANY_FORM))  # of a question that is answered
     return replace(
         turn, agent=Agent.IDLE, ends_call=False, idle_since_ms=now_ms, is_noise=False, has_interrupted=True
     )

@@ -69,6 +69,8 @@ class Utterance:
     text: str = ""
     is_complete: bool = False
     is_committed: bool = False
+    has_asked: bool = False
+    """Its last sentence, with what it asks, has begun to be heard."""
     by: str = ""
     """How the knowledge decided about the caller's question; empty: it was not asked."""
     stamps_ms: dict[str, int] = field(default_factory=dict)

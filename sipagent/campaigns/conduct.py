@@ -6,6 +6,7 @@
         ├─ voicemail ─▶ LEAVING: the beep, or silence where none comes ─▶ Say text, once ─▶ OVER
         ├─ screening ─▶ ASKED: when it has ended, Say who calls, once; then LISTENING as if newly answered
         └─ ivr, fax, busy, no such number ─▶ OVER
+    anywhere: the key, or words that mean "never again" and then a pause ─▶ OVER
 
 The thread of the call drives it: ``window`` for each 32 ms, ``heard`` for texts that were asked for,
 ``caller_said`` and ``key_pressed`` during the talk, ``said`` when a ``Say`` has ended.
@@ -26,8 +27,8 @@ from sipagent.campaigns.answering import (
     OurTurn,
     Window,
 )
-from sipagent.campaigns.do_not_call import asks_to_stop
-from sipagent.campaigns.greeting_words import is_recording
+from sipagent.campaigns.greeting_words import is_recording, speaks_as_greeting
+from sipagent.campaigns.opting_out import asks_to_stop
 from sipagent.campaigns.outcomes import OPT_OUT, Ending, FlowResult, Outcome, outcome_of_status
 
 NO_BEEP_MS = 4000
@@ -35,6 +36,10 @@ NO_BEEP_MS = 4000
 LONGEST_GREETING_MS = 60_000
 _HAS_ASKED_MS = 900
 """Silence after a screening service's question."""
+_WISH_PAUSE_MS, _WISH_FIRST_PAUSE_MS = 700, 500
+"""Silence after which "don't call me" is not going on with "before nine", in a talk and before it …"""
+_WISH_LATEST_MS = 2500
+"""… which it is not either where the voices go on for so long without taking it back."""
 _CONVERSING_TURNS = 2
 """Whoever has answered us so often is no machine, whatever beeps."""
 
@@ -107,6 +112,8 @@ class Conduct:
         self._now_ms = 0
         self._has_introduced = False
         self._wants_no_calls = False
+        self._wished_ms: int | None = None
+        """When the words so far first meant: never again."""
         self._is_left = self._is_answered = False
         self._turns = 0
         self.phase = Phase.LISTENING
@@ -118,7 +125,7 @@ class Conduct:
     def answered(self) -> None:
         """The call is answered: who or what spoke before it tells nothing. Again: nothing happens."""
         if not self._is_answered:
-            self._is_answered, self._answering = True, Answering()
+            self._is_answered, self._answering, self._wished_ms = True, Answering(), None
 
     def window(self, window: Window) -> tuple[Action, ...]:
         """The next 32 ms of the line; also before the answer, with negative times."""
@@ -129,6 +136,8 @@ class Conduct:
             self.answered()
         shifted = Window(window.start_ms - self._offset_ms, window.voice, window.tones_hz)
         actions = self._on(self._answering.step(shifted))
+        if self._is_wish_certain():
+            return self._opt_out()
         if self.phase is Phase.LEAVING and not actions and self._must_not_wait():
             return self._leave()
         if self.phase is Phase.ASKED and self._answering.silent_ms >= _HAS_ASKED_MS:
@@ -138,16 +147,26 @@ class Conduct:
 
     def heard(self, text: str) -> tuple[Action, ...]:
         """The words so far; in the talk those of the person's turn."""
-        if self.phase in (Phase.OVER, Phase.LEFT, Phase.SCREENED):
+        if self.phase is Phase.OVER:
+            return ()
+        if self.phase in (Phase.LEFT, Phase.SCREENED):
+            return self.overheard(text)
+        self._wished_ms = (self._wished_ms or self._now_ms) if self._is_wish(text) else None
+        if self._wished_ms is not None:
             return ()
         if self.phase is Phase.TALKING and not is_recording(text):
             return ()
         return self._on(self._answering.heard(text))
 
+    def overheard(self, text: str) -> tuple[Action, ...]:
+        """Words that come too late to tell anything else, or the last before they hang up."""
+        return self._opt_out() if self.phase is not Phase.OVER and self._is_wish(text) else ()
+
     def caller_said(self, text: str) -> tuple[Action, ...]:
         """A turn of the person's in the talk."""
         self._turns += 1
-        return self._opt_out() if self.phase is Phase.TALKING and asks_to_stop(text) else ()
+        self._wished_ms = None
+        return self.overheard(text)
 
     def key_pressed(self, digit: str) -> tuple[Action, ...]:
         """A key, whenever."""
@@ -170,10 +189,22 @@ class Conduct:
         :param results: of the flow.
         """
         found = tuple(results)
-        if self._wants_no_calls:
+        if self._wants_no_calls or self._wished_ms is not None:
             found = (*found, FlowResult(OPT_OUT))
         answerer = self.answerer.value if self.answerer else ""
         return Ending(self._outcome(found, sip_status), sip_status, answerer, talk_ms, found)
+
+    def _is_wish(self, text: str) -> bool:
+        """A person's; a greeting may say who else shall not call."""
+        is_greeting = self.phase is not Phase.TALKING and speaks_as_greeting(text)
+        return asks_to_stop(text) and not is_recording(text) and not is_greeting
+
+    def _is_wish_certain(self) -> bool:
+        if self._wished_ms is None:
+            return False
+        pause_ms = _WISH_PAUSE_MS if self.phase is Phase.TALKING else _WISH_FIRST_PAUSE_MS
+        is_over = self._answering.silent_ms >= pause_ms
+        return is_over or self._now_ms - self._wished_ms >= _WISH_LATEST_MS
 
     def _outcome(self, results: tuple[FlowResult, ...], sip_status: int) -> Outcome:
         if any(one.name == OPT_OUT for one in results):

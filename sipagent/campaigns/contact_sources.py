@@ -5,7 +5,7 @@ import io
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ def read_rows(campaign: CampaignConfig) -> list[Row]:
         if kind == "auto":
             is_lines = contacts.file is not None and contacts.file.suffix in (".jsonl", ".ndjson")
             kind = "jsonl" if is_lines else "csv"
-        rows = _from_jsonl(text, name) if kind == "jsonl" else _from_csv(text, name)
+        rows = _from_jsonl(text, name) if kind == "jsonl" else _from_csv(text, name, campaign)
     found, problems = [], []
     for row in rows:
         if isinstance(row, str):
@@ -53,6 +53,20 @@ def read_rows(campaign: CampaignConfig) -> list[Row]:
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def missing_columns(campaign: CampaignConfig, columns: Collection[str]) -> list[str]:
+    """One line for each column that the campaign names and the list has not."""
+    contacts = campaign.contacts
+    named = {"contacts.number": contacts.number, "contacts.key": contacts.key, "contacts.zone": contacts.zone}
+    named["consent.column"] = campaign.consent.column
+    named |= {f"variables.{name}": column for name, column in campaign.variables.items()}
+    there = ", ".join(name if name.isprintable() else repr(name) for name in columns)
+    return [
+        f"{campaign.source.at(key)}: the list has no column {column!r}; it has: {there}"
+        for key, column in named.items()
+        if column and column not in columns
+    ]
 
 
 def _text(campaign: CampaignConfig) -> tuple[str, str]:
@@ -94,7 +108,7 @@ def _output(campaign: CampaignConfig) -> bytes:
     return done.stdout
 
 
-def _from_csv(text: str, name: str) -> Iterator[Row | str]:
+def _from_csv(text: str, name: str, campaign: CampaignConfig) -> Iterator[Row | str]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
@@ -102,13 +116,16 @@ def _from_csv(text: str, name: str) -> Iterator[Row | str]:
             raise ConfigError([f"{name}: is empty; its first line names the columns"])
         if len(set(header)) < len(header):
             raise ConfigError([f"{name}:1: a column appears twice: {', '.join(header)}"])
-        line = reader.line_num + 1
+        line, is_empty = reader.line_num + 1, True
         for cells in reader:
+            is_empty = False
             if len(cells) not in (0, len(header)):
                 yield f"{name}:{line}: {len(cells)} cells, but the header has {len(header)}"
             elif any(cell.strip() for cell in cells):
                 yield Row(f"{name}:{line}", dict(zip(header, (c.strip() for c in cells), strict=True)))
             line = reader.line_num + 1
+        if is_empty and (missing := missing_columns(campaign, header)):
+            raise ConfigError(missing)
     except csv.Error as exc:
         yield f"{name}:{reader.line_num}: not valid CSV: {exc}"
 
@@ -140,4 +157,7 @@ def _from_sqlite(campaign: CampaignConfig) -> Iterator[Row | str]:
 
 
 def _cell(value: object) -> str:
+    """As text; a number that a database keeps as 4930123456.0 is meant without its point."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return "" if value is None else str(value).strip()

@@ -1,11 +1,12 @@
 """Rows → contacts that may be called, and every reason why others may not. Reads nothing itself."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sipagent.campaigns.contact_sources import Row
-from sipagent.campaigns.zones import NotCallable, e164, zones_of
+from sipagent.campaigns.contact_sources import Row, missing_columns
+from sipagent.campaigns.zones import NotCallable, e164, is_region, zones_of
 from sipagent.config.campaign import CampaignConfig, is_zone
+from sipagent.config.campaign_load import placeholders
 from sipagent.errors import ConfigError
 
 
@@ -37,13 +38,18 @@ class ContactList:
 def contacts_of(campaign: CampaignConfig, rows: Iterable[Row]) -> ContactList:
     """Every row as a contact or a problem.
 
-    :raises ConfigError: a column that the campaign names does not exist.
+    :raises ConfigError: a column that the campaign names does not exist, or the country of numbers.
     """
+    region = campaign.contacts.region
+    if region and not is_region(region):
+        raise ConfigError(
+            [f"{campaign.source.at('contacts.region')}: no country {region!r}; expected US or so"]
+        )
     found: dict[str, Contact] = {}
     problems: list[str] = []
     is_first = True
     for row in rows:
-        if is_first and (missing := list(_missing_columns(campaign, row))):
+        if is_first and (missing := missing_columns(campaign, row.cells)):
             raise ConfigError(missing)
         is_first = False
         own: list[str] = []
@@ -56,17 +62,6 @@ def contacts_of(campaign: CampaignConfig, rows: Iterable[Row]) -> ContactList:
     return ContactList(tuple(found.values()), tuple(problems))
 
 
-def _missing_columns(campaign: CampaignConfig, row: Row) -> Iterator[str]:
-    contacts = campaign.contacts
-    named = {"contacts.number": contacts.number, "contacts.key": contacts.key, "contacts.zone": contacts.zone}
-    named["consent.column"] = campaign.consent.column
-    named |= {f"variables.{name}": column for name, column in campaign.variables.items()}
-    for key, column in named.items():
-        if column and column not in row.cells:
-            columns = ", ".join(row.cells)
-            yield f"{campaign.source.at(key)}: the list has no column {column!r}; it has: {columns}"
-
-
 def _contact(campaign: CampaignConfig, row: Row, problems: list[str]) -> Contact | None:
     contacts, cells = campaign.contacts, row.cells
     try:
@@ -77,8 +72,10 @@ def _contact(campaign: CampaignConfig, row: Row, problems: list[str]) -> Contact
     zones = _zones(cells.get(contacts.zone, "") if contacts.zone else "", number)
     if not zones:
         text = cells.get(contacts.zone, "") if contacts.zone else ""
-        what = f"no time zone {text!r}" if text else f"no time zone is known for {number}"
-        problems.append(f"{contacts.zone or contacts.number}: {what}; name it in a column (contacts.zone)")
+        what = f"no time zone {text!r}; expected area and city, as America/New_York"
+        if not text:
+            what = f"no time zone is known for {number}; name it in a column (contacts.zone)"
+        problems.append(f"{contacts.zone or contacts.number}: {what}")
     consent = cells.get(campaign.consent.column, "") if campaign.consent.column else ""
     if campaign.consent.column and not consent:
         problems.append(f"{campaign.consent.column}: no evidence of consent")
@@ -86,9 +83,13 @@ def _contact(campaign: CampaignConfig, row: Row, problems: list[str]) -> Contact
     if not key:
         problems.append(f"{contacts.key}: is empty; it names the contact")
     variables = {name: cells.get(column, "") for name, column in campaign.variables.items()}
+    spoken = {*placeholders(campaign.voicemail), *placeholders(campaign.consent.announcement)}
     for name, value in variables.items():
-        if not value.isprintable():
-            problems.append(f"{campaign.variables[name]}: has control characters")
+        if not value and name in spoken:
+            problems.append(f"{campaign.variables[name]}: is empty, and the campaign's texts say {{{name}}}")
+    told = {contacts.key: key, campaign.consent.column: consent}
+    told |= {campaign.variables[name]: value for name, value in variables.items()}
+    problems += [f"{column}: has control characters" for column, v in told.items() if not v.isprintable()]
     return Contact(key, number, zones, variables, row.at, consent)
 
 

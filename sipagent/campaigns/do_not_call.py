@@ -1,27 +1,9 @@
-"""Numbers that are never called: the operator's files, and the words with which people ask for it."""
+"""Numbers that are never called: the operator's files."""
 
-import re
 from pathlib import Path
 
 from sipagent.campaigns.zones import NotCallable, e164
 from sipagent.errors import ConfigError
-
-_NOT = r"(?:stop|quit|never|(?:do not|don'?t) (?:ever )?|not to|no more) ?(?:to )?"
-_CALL = r"(?:call(?:s|ing)?|phon(?:e|ing)|ring(?:ing)?|contact(?:ing)?|bother(?:ing)?)(?: to)?"
-_US = r"(?: me| us| here| this| my| again| any ?more| back| ever|$)"
-_OURS = r"(?:me|us|my (?:phone )?(?:number|name)|this number|that number)"
-_ASKED = re.compile(
-    rf"\b(?:{_NOT}{_CALL}{_US}(?! (?:before|after|until|so early|so late)\b)"
-    rf"|(?:take|remove|delete|strike|cross|get) {_OURS} (?:off|from|out of)"
-    r"|(?:off|from) (?:of )?(?:your|the|that|this) (?:\w+ )?list"
-    r"|(?:do[ -]not|don'?t)[ -]call list|unsubscribe|opt(?:ing)? (?:me )?out|lose (?:my|this) number)"
-)
-
-
-def asks_to_stop(text: str) -> bool:
-    """True where the words mean: never call me again."""
-    words = " ".join(re.sub(r"[^a-z' -]+", " ", text.lower().replace("’", "'")).split())
-    return _ASKED.search(words) is not None
 
 
 class NumberFiles:

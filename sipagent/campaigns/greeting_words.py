@@ -18,6 +18,10 @@ class Hint(Enum):
     NONE = "none"
 
 
+_MANY_WORDS = 9
+"""People who say that they are not in say it in fewer."""
+
+
 def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(rf"\b(?:{pattern})" for pattern in patterns))
 
@@ -28,12 +32,9 @@ _VOICEMAIL = _any(
     rf"leave {_WHO}(?:a |your |the |ya |any )?(?:brief |short |detailed )?(?:message|massage|name)",
     r"leave (?:your|a|me|us|it) (?:name|number|message|details)",
     r"(?:after|at|before|wait for|hear) (?:the |that )?(?:tone|beep|signal|peep|be?ap)\b",
-    r"(?:not|n't|unable) (?:able )?(?:to )?available",
     r"(?:not|n't|unable) (?:able )?(?:to )?(?:come to|take your call|take the call|get to the phone|pick up)",
     r"(?:not|n't|unable) (?:able )?(?:to )?answer (?:the|your) (?:phone|call)",
     rf"{_CANNOT} (?:be reached|be rich|come to|take|get to|answer|pick)",
-    r"(?:isn't|aren't|is not|are not|am not|i'm not|we're not) (?:here|home|in|available|at my desk|able)",
-    r"(?:currently|temporarily) (?:unavailable|away|busy|not|out|in)",
     r"voice ?mail",
     r"mail ?box",
     r"answering (?:machine|service)",
@@ -44,16 +45,24 @@ _VOICEMAIL = _any(
     r"(?:has|have) been forwarded",
     r"automatic voice",
     r"the (?:person|subscriber|customer|party|number|caller|wireless|google) (?:you|that|at|is|customer)",
-    r"(?:we are|we're|office is|are now|are currently) (?:now )?closed?\b",
-    r"out of (?:the|my|our) office",
-    r"(?:i'm|i am|we're|we are) (?:out|away|current|currently|not)\b",
     r"(?:opening|office|business) hours",
     r"you(?:'ve| have| of|'re| are)? ?(?:just )?reached (?:the )?(?:voice|phone|mail|number|cell|home|desk)",
     r"you(?:'ve| have| of|'re| are)? ?(?:just )?reached (?:the )?(?:personal|[a-z]+'s)",
+)
+_ABSENCE = _any(
+    r"(?:not|n't|unable) (?:able )?(?:to )?available",
+    r"(?<!he )(?<!she )(?:isn't|aren't|is not|are not|am not|i'm not|we're not)"
+    r" (?:here|home|in|available|at my desk|able)\b",
+    r"(?:currently|temporarily) (?:unavailable|away|busy|not|out|in)",
+    r"(?:reached|calling)\b.{0,60}\bclosed?\b|office is (?:now |currently )?closed?\b",
+    r"closed?\b.{0,60}(?:hours|try again|open (?:again|at|from)|until)",
+    r"out of (?:the|my|our) office",
+    r"(?:i'm|i am|we're|we are) (?:out|away|current|currently)\b",
     r"no one (?:is|can)",
     r"nobody (?:is|can)",
     r"away from (?:my|the|our)",
 )
+"""What people say as well, in few words or with a question."""
 _SCREENING = _any(
     r"(?:state|say|record|give|tell me) your name",
     r"call ?screen",
@@ -71,20 +80,24 @@ _IVR = _any(
     r"for .{1,20} press",
     r"(?:main|following|these) (?:menu|options)",
     r"menu (?:options )?(?:has|have)",
-    r"your call is (?:very )?important",
+    r"your call (?:is (?:very )?important|will be (?:answered|taken))",
     r"calls? (?:may|will|might) be (?:recorded|monitored)",
     r"(?:dial|enter) (?:your|the|it)",
     r"if you know (?:your|the)",
-    r"please (?:stay on|hold|listen)",
     r"for (?:sales|billing|support|english|service)[, ]",
-    r"extension",
     r"in a few words",
+    r"please (?:stay on|hold (?:for|while)|listen)",
+    r"(?:party's|your|desired) extension|(?:dial|enter|know|have) .{0,12}extension",
+)
+_QUEUE = _any(
     r"next available",
-    r"all (?:of |on )?our\b",
+    r"all (?:of |on )?our \w+ (?:\w+ )?(?:are|is) (?:now |all |currently )?"
+    r"(?:busy|assisting|helping|engaged|on\b)",
     r"agents\b",
     r"representatives?\b",
-    r"automated",
+    r"automated (?:attendant|assistant|system|service|phone|voice|line)|this is an automated",
 )
+"""As a menu's, and as of people at work."""
 _RECORDING = _any(
     rf"leave {_WHO}(?:a |your |the )?(?:brief |short |detailed )?(?:message|name and)",
     r"(?:after|at|wait for|hear) (?:the |that )(?:tone|beep|signal)\b",
@@ -97,6 +110,11 @@ _RECORDING = _any(
     r"(?:calls|this call) (?:may|will|might) be (?:recorded|monitored)",
 )
 """What nobody says in a conversation: before it many more words speak for a machine."""
+_GREETING = _any(
+    r"you(?:'ve| have)? (?:just )?reached",
+    r"(?:if you(?:'re| are)|all|any|no) (?:an? |calling )?(?:tele ?|sales?|to sell|trying to sell|solicit)",
+    r"this is (?:the )?(?:voice ?mail|answering)",
+)
 _BUSINESS = _any(
     r"(?:how|what) (?:can|may|could|might) (?:i|we) (?:help|assist|direct|do)",
     r"speaking\b",
@@ -106,6 +124,15 @@ _BUSINESS = _any(
     r"what can i do",
     r"who(?:'s| is) (?:this|that|calling|there)",
 )
+_ASKING = _any(
+    r"who(?:'s| is| am| are)? (?:this|that|it\b|calling|there|i\b|speaking)",
+    r"what(?:'s up| do you| did you| would you| can (?:i|we))",
+    r"(?:can|could|may|would|will) you (?:call|hold|make|speak|hear|repeat|wait)",
+    r"(?:can|could|may|shall) (?:i|we) (?:take|ask|have|call|tell|speak|help)",
+    r"is (?:this|that) (?:another|about|you|the|a|an)\b",
+    r"how (?:can|may) (?:i|we)",
+)
+"""A question to whoever calls: nobody records it."""
 _PERSON = _any(
     r"hello+\b",
     r"(?:yes|yeah|yep|hey|howdy)\b",
@@ -127,7 +154,7 @@ _OPENING = _any(
     r"welcome to",
     r"this is ",
     r"(?:it's|i'm|we're) ",
-    r"(?:sorry|please|unfortunately|reached)\b",
+    r"(?:sorry|please|unfortunately|reached|closed)\b",
     r"at the moment",
     r"right now",
 )
@@ -136,10 +163,14 @@ _OPENING = _any(
 def hint_of(text: str) -> Hint:
     """What ``text``, the words so far, sounds like. What a machine alone says wins over all else."""
     words = _plain(text)
+    absence = Hint.VOICEMAIL if len(words.split()) >= _MANY_WORDS else Hint.OPENING
     for pattern, hint in (
         (_SCREENING, Hint.SCREENING),
         (_IVR, Hint.IVR),
         (_VOICEMAIL, Hint.VOICEMAIL),
+        (_ASKING, Hint.PERSON_BUSINESS),
+        (_QUEUE, Hint.IVR),
+        (_ABSENCE, absence),
         (_BUSINESS, Hint.PERSON_BUSINESS),
         (_OPENING, Hint.OPENING),
         (_PERSON, Hint.PERSON),
@@ -152,6 +183,12 @@ def hint_of(text: str) -> Hint:
 def is_recording(text: str) -> bool:
     """True where the words are a machine's even in the middle of a conversation."""
     return _RECORDING.search(_plain(text)) is not None
+
+
+def speaks_as_greeting(text: str) -> bool:
+    """True where the words are a recorded greeting's, which asks things of all who call: it speaks of the one
+    that was reached, or to salesmen."""
+    return _GREETING.search(_plain(text)) is not None
 
 
 def _plain(text: str) -> str:

@@ -65,6 +65,10 @@ class CampaignGuide:
         """As ``Guide.heard``."""
         self._do(self._conduct.heard(text))
 
+    def overheard(self, text: str) -> None:
+        """As ``Guide.overheard``."""
+        self._do(self._conduct.overheard(text))
+
     def caller_said(self, text: str) -> None:
         """As ``Guide.caller_said``."""
         self._do(self._conduct.caller_said(text))

@@ -1,19 +1,13 @@
-"""A campaign as one HTML file that needs nothing else, with its picture drawn as SVG."""
+"""A campaign as one HTML file that needs nothing else, with its pictures drawn as SVG."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-from sipagent.campaigns.outcomes import Outcome
+from sipagent.campaigns.report_hours import colour_of, hours_svg
 from sipagent.campaigns.store_views import AttemptRow, CampaignView
 
-_COLOURS = {
-    Outcome.ANSWERED: "#2b8a3e", Outcome.VOICEMAIL: "#1971c2", Outcome.MACHINE: "#74a7d6",
-    Outcome.SILENT: "#9775b5", Outcome.FAX: "#868e96", Outcome.BUSY: "#e8a33d", Outcome.NO_ANSWER: "#f0c36d",
-    Outcome.INVALID_NUMBER: "#a61e4d", Outcome.REJECTED: "#d9480f", Outcome.FAILED: "#c92a2a",
-    Outcome.OPTED_OUT: "#5f3dc4", Outcome.UNSETTLED: "#212529",
-}  # fmt: skip
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #667085; --line: #d5dae1; --paper: #fff; }
 @media (prefers-color-scheme: dark) {
@@ -32,7 +26,7 @@ _WIDTH, _ROW, _LEFT = 900, 26, 150
 def html_report(
     view: CampaignView, attempts: Sequence[AttemptRow], contacts: Sequence[dict[str, Any]]
 ) -> str:
-    """The page: counts, picture, every contact."""
+    """The page: counts, pictures, every contact."""
     title = f"Campaign {view.name}"
     parts = [
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
@@ -41,6 +35,7 @@ def html_report(
         f'<p class="dim">{escape(headline(view, attempts))}</p>',
         "<h2>Attempts by outcome</h2>",
         outcome_svg(attempts),
+        hours_svg(attempts),
         *_results(contacts),
         *_contacts(contacts),
         "</body></html>\n",
@@ -67,7 +62,7 @@ def outcome_svg(attempts: Sequence[AttemptRow]) -> str:
     for row, (outcome, total) in enumerate(totals.most_common()):
         y, x = row * _ROW + 4, float(_LEFT)
         parts.append(f'<text x="{_LEFT - 10}" y="{y + 15}" text-anchor="end">{escape(outcome)}</text>')
-        colour = _COLOURS.get(Outcome(outcome), "#868e96") if outcome in set(Outcome) else "#868e96"
+        colour = colour_of(outcome)
         for n in sorted(number for name, number in counts if name == outcome):
             width = counts[outcome, n] / longest * (_WIDTH - _LEFT - 60)
             shade = max(0.35, 1.0 - 0.22 * (n - 1))

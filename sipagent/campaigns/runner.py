@@ -156,7 +156,7 @@ class CampaignRunner(Settling):
     def _note_overrides(self) -> None:
         for one in self._running.values():
             if one.config.quiet_hours.override and not one.is_gone:
-                self._decide(one, "quiet_hours_overridden", one.config.quiet_hours.reason)
+                self._decide(one, "quiet_hours_overridden", one.config.override)
 
     def _leads(self, one: Running, now: datetime) -> bool:
         """Whether this server runs the campaign: pace and caps are one server's to keep."""
@@ -320,7 +320,9 @@ class CampaignRunner(Settling):
             self._undialled.append(claim)
             raise
         one.calls[claim.attempt_id] = claim
-        self._decide(one, "called", f"attempt {claim.n}", claim.contact.number)
+        evidence = {"consent": claim.contact.consent} if claim.contact.consent else {}
+        personal = {"contact": claim.contact.number} | evidence
+        self._note(one.config.name, "called", f"attempt {claim.n}", personal)
         try:
             self._dialler.place(replace(order, attempt_id=claim.attempt_id, n=claim.n), self._tell)
         except Exception:  # nobody knows whether it has left

@@ -150,6 +150,33 @@ class WishStore:
             if is_wish:
                 leave_untold(database, campaign, "opted_out", "by the operator", number)
 
+    def opt_in(self, number: str, reason: str, now: datetime) -> bool:
+        """Take a wish back that was none. It stays known, with the reason; contacts that were given up for it
+        wait again.
+
+        :returns: False: there was no such wish.
+        """
+        with self._writing() as database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS opt_in (number TEXT NOT NULL, at INTEGER NOT NULL, "
+                "reason TEXT NOT NULL, opted_out_at INTEGER NOT NULL, how TEXT NOT NULL)"
+            )
+            now_s = seconds_of(now)
+            row = database.execute(
+                "DELETE FROM opt_out WHERE number=? RETURNING number, at, how", (number,)
+            ).fetchone()
+            if row is None:
+                return False
+            database.execute(
+                "INSERT INTO opt_in VALUES (?, ?, ?, ?, ?)", (number, now_s, reason, row["at"], row["how"])
+            )
+            database.execute(
+                "UPDATE contact SET state='waiting', why=?, due_at=? "
+                "WHERE number=? AND state='done' AND why='opted out'",
+                (f"opted in: {reason}", now_s, number),
+            )
+            return True
+
     def opted_out(self) -> list[tuple[str, str, str, str]]:
         """(number, UTC time, how, campaign) of everybody who wants no calls."""
         rows = self._database.execute("SELECT * FROM opt_out ORDER BY at, number").fetchall()

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from sipagent.campaigns.zones import zone
 from sipagent.config.campaign import EARLIEST, LATEST, WEEKDAYS, CampaignConfig
@@ -52,12 +53,23 @@ class Window:
         return "" if hours is not None and hours.covers(minute) else "outside the window"
 
     def next_open(self, zones: Iterable[str], after_utc: datetime) -> datetime | None:
-        """The first moment from ``after_utc`` on at which all zones may be called; None: never again."""
+        """The first moment from ``after_utc`` on at which all zones may be called; None: never again.
+
+        What was found once is known for the whole time before it: lists have many people of the same zones.
+        """
         names = tuple(zones)
         if not names:
             return None
         if not self.obstacle(names, after_utc):
             return after_utc
+        asked = _asked_before(self, names)
+        if asked and asked[0][0] <= after_utc and (asked[0][1] is None or after_utc < asked[0][1]):
+            return asked[0][1]
+        found = self._search(names, after_utc)
+        asked[:] = [(after_utc, found)]
+        return found
+
+    def _search(self, names: tuple[str, ...], after_utc: datetime) -> datetime | None:
         for day in range(-1, _LOOK_AHEAD_DAYS):
             starts = sorted(at for name in names for at in self._starts(name, after_utc, day))
             for at in starts:
@@ -78,3 +90,10 @@ class Window:
             for fold in (0, 1):
                 local = datetime.combine(local_day, time(start // 60, start % 60, fold=fold), rules)
                 yield local.astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
+def _asked_before(window: Window, names: tuple[str, ...]) -> list[tuple[datetime, datetime | None]]:
+    """Holds what ``next_open`` was asked last for these zones, and its answer."""
+    del window, names
+    return []

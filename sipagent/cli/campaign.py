@@ -14,22 +14,20 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from sipagent.campaigns.agent_dialler import refusals
-from sipagent.campaigns.contact_sources import read_rows
-from sipagent.campaigns.contacts import contacts_of
-from sipagent.campaigns.do_not_call import read_numbers
 from sipagent.campaigns.report import headline, html_report
 from sipagent.campaigns.schedule import Schedule
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.campaigns.voicemail import with_voicemails
 from sipagent.campaigns.zones import NotCallable, e164
-from sipagent.cli import campaign_run
+from sipagent.cli import campaign_check, campaign_run
+from sipagent.cli.ledger_change import admin_ledger
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign, load_campaigns
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config
-from sipagent.errors import CampaignError, ConfigError
+from sipagent.errors import CampaignError
+from sipagent.ledger import Kind
 
 _CONTACT_STATES = ("waiting", "calling", "done", "expired", "unsettled")
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
@@ -45,13 +43,16 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         one.add_argument("-c", "--config", type=Path, default=Path("sip.yaml"), metavar="FILE")
         if name == "optout":
             one.add_argument("number", nargs="?", metavar="NUMBER", help="as +15550100; none: list all")
+        elif name == "optin":
+            one.add_argument("number", metavar="NUMBER", help="as +15550100")
+            one.add_argument("--reason", required=True, metavar="TEXT", help="why it was no such wish")
         elif name in _ONE:
             one.add_argument("name", metavar="NAME", help="the campaign")
         else:
             one.add_argument("names", nargs="*", metavar="NAME", help="campaigns (default: all)")
         if name in ("list", "status", "report", "optout", "dry-run"):
             one.add_argument("--json", action="store_true", help="one JSON object a line")
-        if name not in ("check", "run", "dry-run"):
+        if name != "run":
             one.add_argument(
                 "--state", type=Path, metavar="FILE", help="instead of campaigns.state_file, as one of --lab"
             )
@@ -105,30 +106,6 @@ def _config(args: argparse.Namespace) -> Config:
     config = load_config(args.config)
     state_file: Path = getattr(args, "state", None) or config.campaigns.state_file
     return replace(config, campaigns=replace(config.campaigns, state_file=state_file))
-
-
-def _check(args: argparse.Namespace) -> int:
-    """Everything that can be known before the first call."""
-    problems: list[str] = []
-    config, campaigns = _ready_for(args)
-    for one in campaigns:
-        count = 0
-        try:
-            found = contacts_of(one, read_rows(one))
-            count = len(found.contacts)
-            problems += [text for text in found.problems if not one.contacts.skip_bad]
-            for text in found.problems if one.contacts.skip_bad else ():
-                print(f"left out: {text}", file=sys.stderr)
-            problems += refusals(config, one, found.contacts)
-            read_numbers(one.do_not_call, one.contacts.region)
-        except ConfigError as error:
-            problems += error.problems
-        print(f"{one.name}: {count} contacts can be called")
-        if one.quiet_hours.override:
-            print(f"note: {one.source.at('quiet_hours.override')}: calls at any hour", file=sys.stderr)
-    if problems:
-        raise ConfigError(problems)
-    return EXIT_DONE
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -247,18 +224,40 @@ def _optout(args: argparse.Namespace) -> int:
                 facts = {"number": number, "at": at, "how": how, "campaign": campaign}
                 print(json.dumps(facts) if args.json else f"{number}  {at}  {how}  {campaign}")
             return EXIT_DONE
-        try:
-            number = e164(args.number)
-        except NotCallable as exc:
-            raise CampaignError(f"optout: {exc}") from exc
+        number = _number(args)
         store.opt_out(number, "operator", "", datetime.now(UTC), is_wish=True)
     print(f"{number}: never called again, by any campaign")
     return EXIT_DONE
 
 
+def _optin(args: argparse.Namespace) -> int:
+    """In the ledger first: what is not recorded is not done."""
+    config, number, reason = _config(args), _number(args), args.reason.strip()
+    if not reason or not reason.isprintable():
+        raise CampaignError("optin: --reason: say in a line why that person may be called again")
+    with closing(CampaignStore(config.campaigns.state_file, "operator")) as store:
+        if number not in {one for one, *_ in store.opted_out()}:
+            raise CampaignError(f"optin: {number} has not opted out; sipagent campaign optout lists who has")
+        if config.ledger.enabled:
+            with admin_ledger(config.ledger.dir, None) as ledger:
+                body = {"campaign": "", "decision": "opted_in", "rule": reason}
+                ledger.append(Kind.CAMPAIGN_DECIDED, body, sealed={"contact": number}, durable=True)
+        store.opt_in(number, reason, datetime.now(UTC))
+    print(f"{number}: may be called again; a do-not-call list that has it still counts")
+    return EXIT_DONE
+
+
+def _number(args: argparse.Namespace) -> str:
+    try:
+        return e164(args.number)
+    except NotCallable as exc:
+        raise CampaignError(f"{args.campaign_command}: {exc}") from exc
+
+
 _ONE = ("now", "pause", "resume", "stop")
 _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
-    ("check", "check campaigns and their lists before the first call", _check),
+    ("check", "check campaigns and their lists before the first call",
+     lambda args: campaign_check.check(args, *_ready_for(args))),
     ("list", "campaigns and when they run next", _list),
     ("run", "run campaigns until stopped", lambda args: campaign_run.run(args, *_ready_for(args))),
     ("now", "begin a run at once", _now),
@@ -266,8 +265,9 @@ _COMMANDS: tuple[tuple[str, str, Callable[[argparse.Namespace], int]], ...] = (
     ("resume", "go on after a pause or a breaker", _wish("running", "")),
     ("stop", "give up everybody who still waits", _wish("stopped", "by the operator")),
     ("dry-run", "who would be called when; nothing is dialled or written",
-     lambda args: campaign_run.dry_run(args, *_ready_for(args))),
+     lambda args: campaign_check.dry_run(args, *_ready_for(args))),
     ("status", "counts, and every call that a crash cut off", _status),
     ("report", "what became of everybody", _report),
     ("optout", "never call a number again, or list such numbers", _optout),
+    ("optin", "take back an opt-out that was none", _optin),
 )  # fmt: skip

@@ -1,11 +1,10 @@
-"""``sipagent campaign run`` and ``dry-run``."""
+"""``sipagent campaign run``, and the options of ``dry-run``."""
 
 import argparse
-import json
 import signal
 import threading
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -14,11 +13,8 @@ from rich.live import Live
 
 from sipagent.campaigns.agent_dialler import refusals
 from sipagent.campaigns.running import read_list
-from sipagent.campaigns.schedule import Schedule
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
-from sipagent.campaigns.window import Window
-from sipagent.campaigns.zones import zone
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.schema import Config
 from sipagent.errors import CampaignError, ConfigError
@@ -41,31 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="with --lab: folder (default: out/campaign-TIME)"
     )
-
-
-def dry_run(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignConfig, ...]) -> int:
-    """Print when each contact's window opens at the campaign's next run."""
-    now = datetime.now(UTC)
-    for one in campaigns:
-        found = read_list(one)
-        begin = Schedule.of(one.schedule).next_start(now) if one.schedule else now
-        window = Window.of(one)
-        for contact in found.contacts:
-            at = window.next_open(contact.zones, begin) if begin else None
-            is_soon = at is not None and at <= now + timedelta(days=args.days)
-            local = at.astimezone(zone(contact.zones[0])) if at and is_soon else None
-            facts = {
-                "campaign": one.name, "key": contact.key, "number": contact.number,
-                "at_utc": at.isoformat(timespec="minutes") if at and is_soon else None,
-                "local": local.isoformat(timespec="minutes") if local else None,
-            }  # fmt: skip
-            if args.json:
-                print(json.dumps(facts, ensure_ascii=False))
-            else:
-                print(
-                    f"{one.name}  {contact.key}  {contact.number}  {facts['local'] or 'not within this time'}"
-                )
-    return 0
 
 
 def run(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignConfig, ...]) -> int:

@@ -102,7 +102,7 @@ def _verify(folder: Path, args: argparse.Namespace) -> int:
         _tell(report)
     if args.copy is None and not args.no_record:
         try:
-            with _admin(folder, None) as ledger:
+            with admin_ledger(folder, None) as ledger:
                 ledger.append(Kind.LEDGER_VERIFIED, report.summary(), durable=True)
         except LedgerError as exc:
             print(f"sipagent ledger: this check is not entered: {exc}", file=sys.stderr)
@@ -166,7 +166,7 @@ def _forget(folder: Path, args: argparse.Namespace) -> int:
     if args.dry_run:
         is_known = bool(args.caller) and CallerMemory.of(folder, _keys(folder)).knows(args.caller)
         return _would([*names, *(["the notes on this caller"] if is_known else [])])
-    with _admin(folder, args.recordings) as ledger:
+    with admin_ledger(folder, args.recordings) as ledger:
         eraser = Eraser(ledger)
         eraser.finish_interrupted()
         done = eraser.forget(names, reason="call" if args.call else "caller")
@@ -197,7 +197,7 @@ def _retain(folder: Path, args: argparse.Namespace) -> int:
         recordings_max_bytes=None if max_mib is None else max_mib << 20,
         forgets_callers=True,
     )
-    with _admin(folder, args.recordings) as ledger:
+    with admin_ledger(folder, args.recordings) as ledger:
         done = retain(ledger, keep, now_utc_ms, full_share=1.0)
     _tell_erased(done)
     return 0
@@ -225,7 +225,9 @@ def _tell_erased(done: Erased) -> None:
 
 def _rotate(folder: Path) -> int:
     chain_folders(folder)
-    with _admin(folder, None):  # opened under the old key, closed under the new one: the entry ties them
+    with admin_ledger(
+        folder, None
+    ):  # opened under the old key, closed under the new one: the entry ties them
         identity = Identity.open(folder / "identity").rotate()
     print(identity.key)
     print(
@@ -237,7 +239,7 @@ def _rotate(folder: Path) -> int:
 
 
 @contextmanager
-def _admin(folder: Path, recordings: Path | None) -> Iterator[Ledger]:
+def admin_ledger(folder: Path, recordings: Path | None) -> Iterator[Ledger]:
     """The command line's own chain; waits while another command holds it."""
     chain_folders(folder)
     deadline_s = time.monotonic() + _WAIT_S

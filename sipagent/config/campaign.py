@@ -1,5 +1,6 @@
 """A campaign file, ``campaigns/NAME.yaml``, as objects. Checked as ``sip.yaml`` is."""
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,22 @@ from sipagent.config.source import SourceMap
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EARLIEST, LATEST = 8 * 60, 21 * 60
 """Minutes of the callee's day outside of which nobody is called (47 CFR 64.1200(c)(1)), unless overridden."""
+_AREAS = frozenset(
+    (
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    )
+)
+_REGION = re.compile(r"[A-Z]{2}")
+_CALLER_ID = re.compile(r"\+?[0-9]{3,15}")
 HALF_A_DAY = Span(12 * 3600)
 OUTCOMES_RETRIED = ("busy", "no_answer", "voicemail", "machine", "rejected", "failed", "silent")
 
@@ -57,11 +74,9 @@ class ContactsConfig:
             yield "file", f"expected one of file, sqlite and command, got {', '.join(given) or 'none'}"
         if bool(self.sqlite) != bool(self.query):
             yield "query", "goes with sqlite, and sqlite with query"
-        if self.command:
-            try:
-                shlex.split(self.command)
-            except ValueError as exc:
-                yield "command", f"cannot be split into words: {exc}"
+        if self.region and not _REGION.fullmatch(self.region):
+            yield "region", f"expected two letters of a country, as US, got {self.region!r}"
+        yield from not_words(self, "command")
         yield from out_of_range(self, most=(1, 1_000_000))
 
 
@@ -78,14 +93,20 @@ class ScheduleConfig:
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
+        yield from self._cron_problems()
+        if not (is_zone(self.zone) or self.zone in ("UTC", "Etc/UTC")):
+            yield "zone", f"no time zone {self.zone!r}; expected one such as America/New_York"
+        if not 60 <= self.open_for.seconds <= 31 * 86_400:
+            yield "open_for", f"expected 1m..31d, got {self.open_for}"
+
+    def _cron_problems(self) -> Iterator[Problem]:
+        if len(self.cron.split()) != 5:
+            yield "cron", f"expected five fields: minute, hour, day, month, weekday; got {self.cron!r}"
+            return
         try:
             CronSim(self.cron, datetime(2026, 1, 1))
         except CronSimError as exc:
             yield "cron", f"{exc or 'not five cron fields'}; got {self.cron!r}"
-        if not is_zone(self.zone):
-            yield "zone", f"no time zone {self.zone!r}; expected one such as America/New_York"
-        if not 60 <= self.open_for.seconds <= 31 * 86_400:
-            yield "open_for", f"expected 1m..31d, got {self.open_for}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +128,7 @@ class CallsConfig:
 
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
-        if not self.caller_id.lstrip("+").isdigit():
+        if not _CALLER_ID.fullmatch(self.caller_id):
             yield "caller_id", f"expected a number such as +15550100, got {self.caller_id!r}"
         yield from out_of_range(
             self, concurrency=(1, 1000), calls_per_second=(0.01, 100), ring_s=(5, 120), max_call_s=(10, 14400)
@@ -235,6 +256,10 @@ class ResultsConfig:
     command: str = ""
     """Run without a shell for each attempt: JSON on standard input; again until it succeeds."""
 
+    def check(self) -> Iterator[Problem]:
+        """Yield (field, problem)."""
+        yield from not_words(self, "command")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignConfig:
@@ -278,6 +303,12 @@ class CampaignConfig:
     )
     """Where each key stands in the file."""
 
+    @property
+    def override(self) -> str:
+        """Why and when people are called outside 08:00..21:00, for the ledger."""
+        days = ((day, getattr(self.window, day)) for day in WEEKDAYS)
+        return "; ".join([self.quiet_hours.reason, *(f"{day} {hours}" for day, hours in days if hours)])
+
     def check(self) -> Iterator[Problem]:
         """Yield (field, problem)."""
         yield from not_a_name(self, "name")
@@ -292,10 +323,21 @@ class CampaignConfig:
                 yield f"window.{day}", f"{hours} goes beyond 08:00-21:00; {remedy}"
 
 
+def not_words(section: object, name: str) -> Iterator[Problem]:
+    """Yield a problem where a command cannot be split as a shell would."""
+    try:
+        shlex.split(getattr(section, name))
+    except ValueError as exc:
+        yield name, f"cannot be split into words: {exc}"
+
+
 def is_zone(name: str) -> bool:
-    """True for a time zone that this machine knows."""
+    """True for a time zone that this machine knows by area and city. Other names are the machine's own
+    (``localtime``), old, or of offsets that follow no place's clocks (``EST``)."""
+    if name.partition("/")[0] not in _AREAS or "/" not in name:
+        return False
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
-    return bool(name)
+    return True

@@ -59,9 +59,15 @@ def load_campaigns(
 def placeholders(text: str) -> tuple[str, ...]:
     """Names in braces.
 
-    :raises ValueError: the braces do not fit.
+    :raises ValueError: the braces do not fit, or have more in them than a name.
     """
-    return tuple(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+    found: list[str] = []
+    for _, name, form, conversion in Formatter().parse(text):
+        if form or conversion:
+            raise ValueError(f"{{{name}}} has more in it than a name")
+        if name is not None:
+            found.append(name)
+    return tuple(found)
 
 
 def _references(

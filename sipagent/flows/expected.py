@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sipagent.flows.schema import (
     GOODBYE,
+    KEYS,
     NO,
     OPERATOR,
     QUESTION,
@@ -14,8 +15,12 @@ from sipagent.flows.schema import (
     StateConfig,
     StepConfig,
 )
+from sipagent.flows.slots.hints import hint_of
+from sipagent.flows.slots.read import KEYED
+from sipagent.flows.slots.values import Value
 from sipagent.flows.talk import Talk
-from sipagent.flows.values import Value
+
+OPERATOR_KEY = "0"
 
 _SPECIAL = (YES, NO, QUESTION, GOODBYE, OPERATOR, REPEAT)
 
@@ -46,6 +51,12 @@ class Expected:
         """The slot that is asked for or was read back."""
         return self.slots[0] if self.is_asked else None
 
+    @property
+    def hint(self) -> str:
+        """What the answer may look like in writing; empty: nothing is known of it."""
+        slot = self.open_slot
+        return hint_of(slot) if slot is not None and self.before is None else ""
+
 
 def _step(flow: Flow, state: StateConfig, name: str) -> StepConfig:
     return state.on.get(name) or flow.everywhere[name]
@@ -69,3 +80,24 @@ def expected_of(flow: Flow, talk: Talk) -> Expected:
         may_answer=state.answer and QUESTION not in state.on,
         is_free=state.free,
     )
+
+
+def takes_key(flow: Flow, talk: Talk, key: str, *, is_in_number: bool) -> bool:
+    """The flow reacts to the key; else it is one of a number that nobody has asked for.
+
+    :param is_in_number: such a number has been begun. Where the state has keys of its own that was a slip of
+        the finger: they act all the same.
+    """
+    state = flow.states.get(talk.state)
+    if state is None:
+        return False
+    if talk.is_over or (talk.is_waiting and state.transfer):
+        return True  # nobody listens any more
+    if talk.is_waiting:
+        return key == OPERATOR_KEY and not is_in_number
+    open_name = talk.confirming or talk.asking
+    if open_name and flow.slots[open_name].type in KEYED:
+        return True
+    is_menu = any(name in KEYS for name in state.on)
+    acts = key in state.on or key in flow.everywhere or key == OPERATOR_KEY
+    return acts and (is_menu or not is_in_number)

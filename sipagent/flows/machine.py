@@ -32,7 +32,8 @@ from sipagent.flows.schema import (
     StepConfig,
     texts_of,
 )
-from sipagent.flows.slots import KEYED, is_read_back, least_digits, most_digits, read_back, read_slot
+from sipagent.flows.slots.read import KEYED, is_read_back, least_digits, most_digits, read_back, read_slot
+from sipagent.flows.slots.values import Refused, Said, Value
 from sipagent.flows.talk import (
     Action,
     Answer,
@@ -53,7 +54,6 @@ from sipagent.flows.talk import (
     TransferFailed,
     Word,
 )
-from sipagent.flows.values import Refused, Said, Value
 
 _MOST_HOPS = 20
 """States passed without listening; the check of the file finds circles before."""

@@ -8,9 +8,12 @@ state allows. The primer is the same for all states and calls, and is read once.
 import re
 from collections.abc import Iterator
 
+from sipagent.brain.types import Example, Primer
 from sipagent.flows.schema import Flow, SlotConfig
 
 OTHER = "other"
+WANTS, CHOSE = "Wants", "Chose"
+"""Questions that a label answers."""
 _OTHER_EXAMPLES = (
     "Do you treat children?",
     "Um, I'm not sure, hold on.",
@@ -35,7 +38,7 @@ _NAME_EXAMPLES = (
 )
 
 
-def primer_of(flow: Flow) -> str:
+def primer_of(flow: Flow) -> Primer:
     """The examples of all intents in turn, so that none is always the last one."""
     lines = [f"Notes on what each caller of {flow.name} wants.\n"]
     examples = {name: one.examples for name, one in flow.intents.items() if one.examples}
@@ -48,9 +51,16 @@ def primer_of(flow: Flow) -> str:
         ]
     if any(slot.type == "name" for slot in flow.slots.values()):
         lines += [f"{name_text(text)} {name}\n" for text, name in _NAME_EXAMPLES]
-    for slot in flow.slots.values():
-        lines += [f"{option_text(text)} {option}\n" for text, option in _option_examples(slot)]
-    return "\n".join([*lines, ""])
+    options = [pair for slot in flow.slots.values() for pair in _option_examples(slot)]
+    lines += [f"{option_text(text)} {option}\n" for text, option in options]
+    intents = [(text, name.replace("_", " ")) for name, texts in examples.items() for text in texts]
+    return Primer(
+        "\n".join([*lines, ""]),
+        (
+            *(Example(text, WANTS, label) for text, label in intents),
+            *(Example(text, CHOSE, label) for text, label in options),
+        ),
+    )
 
 
 def _option_examples(slot: SlotConfig) -> Iterator[tuple[str, str]]:
@@ -63,7 +73,7 @@ def _option_examples(slot: SlotConfig) -> Iterator[tuple[str, str]]:
 
 def wants_text(text: str) -> str:
     """Asks which intent."""
-    return f"Caller: {_one_line(text)}\nWants:"
+    return f"Caller: {_one_line(text)}\n{WANTS}:"
 
 
 def name_text(text: str) -> str:
@@ -73,7 +83,7 @@ def name_text(text: str) -> str:
 
 def option_text(text: str) -> str:
     """Asks which option."""
-    return f"Caller: {_one_line(text)}\nChose:"
+    return f"Caller: {_one_line(text)}\n{CHOSE}:"
 
 
 def label_grammar(labels: list[str]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sipagent.flows.values import Value
+from sipagent.flows.slots.values import Value
 
 
 @dataclass(frozen=True, slots=True)

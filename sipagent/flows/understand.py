@@ -13,18 +13,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from sipagent.brain.types import Reader
+from sipagent.brain import types as brain
 from sipagent.flows.expected import Expected
 from sipagent.flows.farewell import without_farewell
 from sipagent.flows.misheard import as_answer, as_said
-from sipagent.flows.names import read_name
-from sipagent.flows.primer import OTHER, label_grammar, name_grammar, name_text, option_text, wants_text
+from sipagent.flows.primer import (
+    CHOSE,
+    OTHER,
+    WANTS,
+    label_grammar,
+    name_grammar,
+    name_text,
+    option_text,
+    wants_text,
+)
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
-from sipagent.flows.slots import KEYED, read_slot
+from sipagent.flows.slots.names import read_name
+from sipagent.flows.slots.read import KEYED, read_slot
+from sipagent.flows.slots.values import Refused, Said, Value, tokens_of, without_echo
+from sipagent.flows.slots.yes_no import is_nothing_else, yes_or_no
 from sipagent.flows.talk import Meaning
-from sipagent.flows.values import Refused, Said, Value, tokens_of, without_echo
 from sipagent.flows.ways_out import wants_person, wants_repetition
-from sipagent.flows.yes_no import is_nothing_else, yes_or_no
 from sipagent.speech.types import Cancelled
 
 _ASKING = re.compile(
@@ -115,7 +124,7 @@ def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meani
         if refused:
             return Meaning("", {}, refused)
     if len(hits) == 1:
-        return Meaning(hits[0], {} if hits[0] in expected.passing else slots)
+        return Meaning(hits[0], {} if hits[0] in expected.passing or hits[0] == NO_ELSE else slots)
     if hits:
         return None
     if answer:
@@ -212,7 +221,7 @@ class Understanding:
     """One flow's understanding in one call. ``reader``: None where no model is at hand."""
 
     flow: Flow
-    reader: Reader | None = None
+    reader: brain.Reader | None = None
 
     def by_model(self, expected: Expected, text: str, now: datetime, cancelled: Cancelled) -> Meaning:
         """What the rules left open. Blocks; at most two short completions.
@@ -226,7 +235,8 @@ class Understanding:
             return Meaning(label, {} if label in expected.passing else slots)
         open_slot = expected.open_slot
         if open_slot is None and slots:
-            return Meaning("", slots)
+            is_asked = expected.may_answer and is_question(text) and not _OFFER.search(text)
+            return Meaning(QUESTION) if is_asked else Meaning("", slots)
         if is_leaving and not slots:
             return Meaning(GOODBYE)
         if open_slot is not None and not asks_aside(text):
@@ -249,7 +259,10 @@ class Understanding:
         if self.reader is None or len(labels) < 2:
             return hits[0] if hits else OTHER
         choices = [label.replace("_", " ") for label in labels]
-        told = self.reader.read(wants_text(text), label_grammar(choices), cancelled, choices=choices)
+        told = self.reader.read(
+            wants_text(text), label_grammar(choices), cancelled,
+            choices=choices, said=brain.Said(text, WANTS),
+        )  # fmt: skip
         label = labels[choices.index(told.strip())] if told.strip() in choices else OTHER
         is_closing = _CLOSING.search(text) is not None and not is_question(text)
         return OTHER if label == NO_ELSE and not is_closing else label
@@ -266,7 +279,10 @@ class Understanding:
         if slot.type == "choice":
             labels = [*slot.options, OTHER]
             choices = [label.replace("_", " ") for label in labels]
-            told = self.reader.read(option_text(text), label_grammar(choices), cancelled, choices=choices)
+            told = self.reader.read(
+                option_text(text), label_grammar(choices), cancelled,
+                choices=choices, said=brain.Said(text, CHOSE),
+            )  # fmt: skip
             if told.strip() in choices[:-1]:
                 option = labels[choices.index(told.strip())]
                 return Value(option, option.replace("_", " "), is_sure=False)

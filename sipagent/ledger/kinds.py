@@ -48,7 +48,7 @@ class Kind(StrEnum):
     TRUNK_FAILED = "trunk.registration_failed"  # trunk, sip_status, reason
     PEER_BANNED = "peer.banned"  # rule, for_s; sealed: address
     PEER_UNBANNED = "peer.unbanned"  # sealed: address
-    CAMPAIGN_DECIDED = "campaign.decided"  # campaign, decision, rule; sealed: contact
+    CAMPAIGN_DECIDED = "campaign.decided"  # campaign, decision, rule; sealed: contact, consent
     # the ledger itself
     LEDGER_VERIFIED = "ledger.verified"  # intact, complete, findings, heads
     LEDGER_ERASING = "ledger.erasing"  # erasure, reason, calls, files, callers: before anything goes

@@ -107,7 +107,7 @@ class VoskStream:
         text = " ".join(t for t in (settled.text, _without_noises(heard)) if t)
         return Transcript(text, settled.words, settled.confidence)
 
-    def snapshot(self, cancelled: Cancelled) -> Transcript:
+    def snapshot(self, cancelled: Cancelled, hint: str = "") -> Transcript:
         """The text of the whole turn; the decoder's doubts are settled, so call it in a pause.
 
         :raises JobCancelled: when ``cancelled()`` turned true; nothing is lost.

@@ -28,6 +28,7 @@ _WINDOW_MS = 30_000  # what Whisper's positions reach
 _CUT_FROM_MS, _CUT_TO_MS = 18_000, 26_000
 _STEP_MS = 500
 _FILES = ("model.bin", "config.json", "tokenizer.json")
+_HINT_TOKENS = 64
 _NOTHING = Transcript("", confidence=0.0)
 
 
@@ -84,12 +85,12 @@ class WhisperStt:
             )
         except Exception as exc:  # the libraries raise RuntimeError, ValueError and bare Exception
             raise ModelError(f"{model_dir}: not a usable Whisper model: {exc}") from exc
-        self._prompt = self._prompt_tokens(model_dir)
+        self._before, *self._prompt = self._prompt_tokens(model_dir)
 
     def _prompt_tokens(self, model_dir: Path) -> list[int]:
-        names = ["<|startoftranscript|>", "<|notimestamps|>"]
+        names = ["<|startofprev|>", "<|startoftranscript|>", "<|notimestamps|>"]
         if self._model.is_multilingual:
-            names[1:1] = ["<|en|>", "<|transcribe|>"]
+            names[2:2] = ["<|en|>", "<|transcribe|>"]
         ids = [self._tokens.token_to_id(name) for name in names]
         if None in ids:
             raise ModelError(f"{model_dir}/tokenizer.json: not Whisper's: no {names[ids.index(None)]}")
@@ -101,15 +102,16 @@ class WhisperStt:
 
     def warm(self) -> None:
         """Decode a second of silence, so that the first caller does not pay for the first allocation."""
-        self._decode(np.zeros(ms_to_samples(1000), dtype=np.int16), self.options.tail_ms, never_cancelled)
+        self._decode(np.zeros(ms_to_samples(1000), dtype=np.int16), self.options.tail_ms, never_cancelled, "")
 
     def close(self) -> None:
         """Free the model. Idempotent; streams fail afterwards."""
         self._model.unload_model()
 
-    def transcribe(self, pcm: Pcm16, cancelled: Cancelled) -> Transcript:
+    def transcribe(self, pcm: Pcm16, cancelled: Cancelled, hint: str = "") -> Transcript:
         """The text of at most 28 s of sound; empty where nobody seems to speak.
 
+        :param hint: stands where Whisper has the text before the sound, whose manner it keeps to.
         :raises JobCancelled: between the steps.
         :raises EngineError: the model failed.
         """
@@ -120,10 +122,12 @@ class WhisperStt:
             return _NOTHING
         tries: list[_Decoded] = []
         for tail_ms in (options.tail_ms, *options.retry_tail_ms):
-            tries.append(self._decode(pcm, tail_ms, cancelled))
+            tries.append(self._decode(pcm, tail_ms, cancelled, hint))
             if not is_stammer(tries[-1].text):
                 break
         best = self._settle(tries, samples_to_ms(pcm.size))
+        if hint and words_of(best.text) == words_of(hint):  # said, or only read from the hint?
+            return self.transcribe(pcm, cancelled)
         if is_hallucination(best.text, best.logprob, best.no_speech, sound_ms):
             return _NOTHING
         return Transcript(best.text, confidence=min(1.0, exp(best.logprob)))
@@ -136,28 +140,37 @@ class WhisperStt:
             return _Decoded(without_repeats(last.text), last.logprob, last.no_speech)
         return last
 
-    def _decode(self, pcm: Pcm16, tail_ms: int, cancelled: Cancelled) -> _Decoded:
+    def _decode(self, pcm: Pcm16, tail_ms: int, cancelled: Cancelled, hint: str) -> _Decoded:
         """One try; a text that the model itself doubts gets a second look, with more of them followed."""
-        options = self.options
+        options, prompt = self.options, self._prompt_with(hint)
         _stop_if(cancelled)
         features = ctranslate2.StorageView.from_array(log_mel(self._window(pcm, tail_ms))[None])
         try:
             encoded = self._model.encode(features)
             _stop_if(cancelled)
-            decoded = self._generate(encoded, pcm.size, options.beam)
+            decoded = self._generate(encoded, prompt, pcm.size, options.beam)
             if options.doubt_beam > options.beam and NOISE_LOGPROB < decoded.logprob < options.doubt_logprob:
                 _stop_if(cancelled)
-                decoded = max(decoded, self._generate(encoded, pcm.size, options.doubt_beam), key=_by_logprob)
+                second = self._generate(encoded, prompt, pcm.size, options.doubt_beam)
+                decoded = max(decoded, second, key=_by_logprob)
         except (RuntimeError, ValueError) as exc:
             raise EngineError(f"whisper: {exc}") from exc
         return decoded
 
-    def _generate(self, encoded: ctranslate2.StorageView, samples: int, beam: int) -> _Decoded:
+    def _prompt_with(self, hint: str) -> list[int]:
+        if not hint:
+            return self._prompt
+        before = self._tokens.encode(f" {hint}", add_special_tokens=False).ids[-_HINT_TOKENS:]
+        return [self._before, *before, *self._prompt]
+
+    def _generate(
+        self, encoded: ctranslate2.StorageView, prompt: list[int], samples: int, beam: int
+    ) -> _Decoded:
         (result,) = self._model.generate(
             encoded,
-            [self._prompt],
+            [prompt],
             beam_size=beam,
-            max_length=len(self._prompt) + _max_tokens(samples),
+            max_length=len(prompt) + _max_tokens(samples),
             return_scores=True,
             return_no_speech_prob=True,
         )
@@ -191,7 +204,7 @@ class WhisperStream:
         self._kept_samples = 0
         self._settled: list[Transcript] = []  # the turn's earlier segments, decoded for good
         self._settled_samples = 0
-        self._last = _NOTHING
+        self._last, self._last_hint = _NOTHING, ""
         self._last_at_samples = 0
 
     def close(self) -> None:
@@ -211,14 +224,16 @@ class WhisperStream:
             return self._last
         return self.snapshot(cancelled)
 
-    def snapshot(self, cancelled: Cancelled) -> Transcript:
+    def snapshot(self, cancelled: Cancelled, hint: str = "") -> Transcript:
         """The text of the whole turn so far.
 
+        :param hint: of the turn's end; what came before its last long piece is heard without.
         :raises JobCancelled: when ``cancelled()`` turned true; nothing is lost.
         :raises EngineError: the model failed.
         """
         _stop_if(cancelled)
-        if self._accepted_samples == self._last_at_samples:
+        is_same = hint == self._last_hint or not self._chunks
+        if self._accepted_samples == self._last_at_samples and is_same:
             return self._last
         pcm = np.concatenate(self._chunks)
         while samples_to_ms(pcm.size) >= _CUT_TO_MS:
@@ -227,8 +242,8 @@ class WhisperStream:
             self._settled_samples += cut
             pcm = pcm[cut:]
             self._chunks, self._kept_samples = [pcm], pcm.size
-        tail = self._engine.transcribe(pcm, cancelled)
-        self._last = _joined([*self._settled, tail])
+        tail = self._engine.transcribe(pcm, cancelled, hint)
+        self._last, self._last_hint = _joined([*self._settled, tail]), hint
         self._last_at_samples = self._accepted_samples
         return self._last
 

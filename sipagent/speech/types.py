@@ -44,10 +44,12 @@ class SttStream(Protocol):
     def partial(self, cancelled: Cancelled) -> Transcript:
         """The cheap, possibly stale or unstable text of the turn so far."""
 
-    def snapshot(self, cancelled: Cancelled) -> Transcript:
+    def snapshot(self, cancelled: Cancelled, hint: str = "") -> Transcript:
         """The best text of everything accepted since ``reset``. Accepting may go on afterwards:
         a later snapshot covers the whole turn again. Without new audio it repeats itself.
 
+        :param hint: what an answer to the open question may look like in writing, as ``212-555-0147.``; what
+            is doubtful is heard in its manner. An engine may ignore it.
         :raises JobCancelled: when ``cancelled()`` turned true; the stream stays usable.
         :raises EngineError: the engine failed; the stream stays usable after ``reset``.
         """

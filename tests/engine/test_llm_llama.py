@@ -109,6 +109,18 @@ def test_the_personas_prompt_outlives_an_overflow(model: LlamaModel) -> None:
     assert model.counters().reused_prompt_tokens - before >= len(model.native.tokenize(PROMPT, False))
 
 
+def test_a_prompt_that_begins_like_another_is_read_from_where_they_differ(model: LlamaModel) -> None:
+    shared = "You answer the telephone of a shop for bicycles. " * 8
+    model.warm(f"{shared}The caller is unknown.")
+    before = model.counters()
+    model.warm(f"{shared}The caller is Ann Lee.")
+    read = model.counters().decoded_prompt_tokens - before.decoded_prompt_tokens
+    assert read <= len(model.native.tokenize("The caller is Ann Lee.", False)) + 2
+    alone = model.open_conversation(f"{shared}The caller is Ann Lee.")
+    assert ask(alone, "Hello?")
+    alone.close()
+
+
 def test_more_personas_than_places_take_turns(model: LlamaModel) -> None:
     conversation = model.open_conversation("You sell chairs. " + PROMPT)
     for n in range(KEPT_PROMPTS + 2):

@@ -97,6 +97,16 @@ def test_a_sentence_is_heard(case: Case, stream: SttStream) -> None:
     assert heard.text == " ".join(heard.text.split())
 
 
+def test_a_hint_is_for_the_doubtful_only(case: Case, stream: SttStream) -> None:
+    sound, word = case.said[0]
+    stream.accept(_turn(sound))
+    assert word in stream.snapshot(never_cancelled, "10:30. Half past two.").text.lower()
+
+
+def test_a_hint_without_sound_is_no_text(stream: SttStream) -> None:
+    assert stream.snapshot(never_cancelled, "201-555-0123.").text == ""
+
+
 def test_nothing_accepted_is_no_text(stream: SttStream) -> None:
     assert _text(stream) == ""
     assert stream.partial(never_cancelled).text == ""

@@ -72,6 +72,31 @@ def test_noise_is_no_text(whisper: WhisperStt, noise: str) -> None:
     assert _hear(whisper, over_the_phone(_noises()[noise])) == ""
 
 
+HINTS = ("201-555-0123.", "10:30. Half past two.", "I'd say a seven.", "Tuesday, the 14th of December.")
+
+
+@pytest.mark.parametrize("hint", HINTS)
+@pytest.mark.parametrize("noise", sorted(_noises()))
+def test_noise_is_not_heard_as_what_is_hinted_at(whisper: WhisperStt, noise: str, hint: str) -> None:
+    pcm = over_the_phone(_noises()[noise])
+    assert whisper.transcribe(pcm, never_cancelled, hint).text == ""
+
+
+@pytest.mark.parametrize("hint", HINTS)
+def test_a_hint_changes_no_word_of_other_sentences(whisper: WhisperStt, hint: str) -> None:
+    for name in ("hours-hibari-1.0", "no-hibari-1.0", "price-hibari-1.0", "human-0870"):
+        pcm = over_the_phone(clip(name))
+        with_hint = whisper.transcribe(pcm, never_cancelled, hint).text
+        assert word_errors(_hear(whisper, pcm), with_hint)[0] <= 1
+
+
+def test_a_number_is_heard_in_the_manner_of_the_hint(whisper: WhisperStt) -> None:
+    heard = whisper.transcribe(
+        over_the_phone(clip("number-hibari-1.0")), never_cancelled, "201-555-0123."
+    ).text
+    assert "555-0123" in heard
+
+
 def test_a_single_short_word_is_heard(whisper: WhisperStt) -> None:
     yes = clip("yes-hibari-1.0")[: 450 * 16]
     assert "yes" in _hear(whisper, over_the_phone(yes)).lower()
@@ -105,7 +130,7 @@ def test_each_segment_of_a_long_turn_is_decoded_once(
     lengths: list[int] = []
     transcribe = whisper.transcribe
 
-    def measured(pcm: Pcm16, cancelled: Cancelled) -> Transcript:
+    def measured(pcm: Pcm16, cancelled: Cancelled, hint: str = "") -> Transcript:
         lengths.append(pcm.size)
         return transcribe(pcm, cancelled)
 

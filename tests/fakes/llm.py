@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sipagent.brain.context import fit_window
 from sipagent.brain.llm import LlmCounters
-from sipagent.brain.types import EndScored, Message, Role, SamplingLimits
+from sipagent.brain.types import EndScored, Message, Primer, Role, Said, SamplingLimits
 from sipagent.errors import CapacityError, EngineError, JobCancelled
 from sipagent.speech.types import Cancelled
 from sipagent.units import monotonic_ms
@@ -74,11 +74,11 @@ class FakeLlm:
         self.open.add(conversation)
         return conversation
 
-    def open_reader(self, primer: str) -> "FakeReader":
-        return FakeReader(primer)
+    def open_reader(self, primer: Primer) -> "FakeReader":
+        return FakeReader(primer.text)
 
-    def warm_reader(self, primer: str) -> None:
-        self.warm(primer)
+    def warm_reader(self, primer: Primer) -> None:
+        self.warm(primer.text)
 
     def warm(self, system_prompt: str) -> None:
         if self.is_closed:
@@ -189,13 +189,14 @@ class FakeReader:
         cancelled: Cancelled,
         *,
         choices: Sequence[str] = (),
+        said: Said | None = None,
         max_tokens: int = 32,
         deadline_ms: int = 3000,
     ) -> str:
         if self.is_closed:
             raise EngineError("llm: the reader is closed")
-        said = set(text.lower().split())
-        return next((one for one in choices if said & set(one.split())), choices[-1] if choices else "")
+        words = set(text.lower().split())
+        return next((one for one in choices if words & set(one.split())), choices[-1] if choices else "")
 
     def close(self) -> None:
         self.is_closed = True

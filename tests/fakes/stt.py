@@ -68,7 +68,7 @@ class FakeSttStream:
         )
         return Transcript(" ".join(text for _, text in heard), words)
 
-    def snapshot(self, cancelled: Cancelled) -> Transcript:
+    def snapshot(self, cancelled: Cancelled, hint: str = "") -> Transcript:
         """The same; or the failure that the script wants."""
         transcript = self.partial(cancelled)
         number = self._engine.snapshots

@@ -11,7 +11,7 @@ import pytest
 from sipagent.brain.endpoint import EndpointModel
 from sipagent.brain.failover import FailoverModel
 from sipagent.brain.http_events import Endpoint
-from sipagent.brain.types import Message, Role, SamplingLimits
+from sipagent.brain.types import Message, Primer, Role, SamplingLimits
 from sipagent.config.fields import Secret
 from sipagent.errors import EngineError, JobCancelled
 from sipagent.speech.types import never_cancelled
@@ -202,7 +202,7 @@ def test_the_local_model_tells_whether_the_callers_sentence_is_over() -> None:
 def test_labels_are_read_by_structured_output_and_checked() -> None:
     with LlmEndpoint(words('{"label":"price"}')) as server:
         model = remote(server.url)
-        reader = model.open_reader("Notes.")
+        reader = model.open_reader(Primer("Notes."))
         text = "Caller: what is it?\nWants:"
         assert reader.read(text, "-", never_cancelled, choices=["price", "hours"]) == "price"
         schema = server.requests[0]["response_format"]["json_schema"]["schema"]

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from sipagent.flows.schema import SlotConfig, SlotType
-from sipagent.flows.slots import read_slot
-from sipagent.flows.values import Refused, Said, Value
+from sipagent.flows.slots.read import read_slot
+from sipagent.flows.slots.values import Refused, Said, Value
 
 NOW = datetime(2026, 11, 24, 9)  # a Tuesday
 

@@ -16,9 +16,9 @@ from sipagent.campaigns.answering import (
     Window,
 )
 from sipagent.campaigns.conduct import Action, Conduct, HangUp, Phase, Say, Script, StartFlow, StopFlow
-from sipagent.campaigns.do_not_call import asks_to_stop
 from sipagent.campaigns.greeting_words import Hint, hint_of
 from sipagent.campaigns.line_tones import WINDOW_SAMPLES, tones_in
+from sipagent.campaigns.opting_out import asks_to_stop
 from sipagent.campaigns.outcomes import Outcome
 from sipagent.codecs.g711 import decode_mulaw, encode_mulaw
 from sipagent.codecs.resample import resample
@@ -191,6 +191,78 @@ def test_opting_out_ends_the_call_at_once(how: str) -> None:
     ending = conduct.ending(200, 4000)
     assert ending.outcome is Outcome.OPTED_OUT
     assert ending.wants_no_more_calls
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Please stop calling me.", "I'm not interested, stop calling me.", "Hello? Take me off your list."],
+)
+@pytest.mark.parametrize("speech_ms", [900, 2000, 7000])
+def test_a_wish_counts_before_we_have_said_anything(text: str, speech_ms: int) -> None:
+    conduct = Conduct(SCRIPT)
+    windows = line(("quiet", 200), ("voice", speech_ms), ("quiet", 3000))
+    heard = (200 + speech_ms + 600) // WINDOW_MS
+    done = drive(conduct, windows[:heard])
+    assert conduct.heard(text) == ()
+    done += drive(conduct, windows[heard:])
+    assert [action for _, action in done][-2:] == [StopFlow(), HangUp()]
+    assert not any(isinstance(action, Say) for _, action in done)
+    assert done[-1][0] <= 200 + speech_ms + 700
+    assert conduct.ending(200, 0).outcome is Outcome.OPTED_OUT
+
+
+def test_a_wish_counts_while_the_announcement_plays_and_after_a_verdict_for_a_machine() -> None:
+    for script, texts in ((SCRIPT, ("Stop these calls.",)), (SCRIPT, ("We are closed.", "Stop calling us."))):
+        conduct = Conduct(script)
+        drive(conduct, line(("voice", 500), ("quiet", 1000)))
+        for text in texts:
+            conduct.heard(text)
+        later = [Window(w.start_ms + 1500, w.voice) for w in line(("voice", 900), ("quiet", 1500))]
+        assert [action for _, action in drive(conduct, later)][-2:] == [StopFlow(), HangUp()]
+        assert conduct.ending(200, 0).wants_no_more_calls
+
+
+def test_a_wish_that_goes_on_is_heard_to_its_end() -> None:
+    conduct = Conduct(SCRIPT)
+    drive(conduct, line(("voice", 500), ("quiet", 1000)))
+    conduct.heard("Don't call me")
+    later = [Window(w.start_ms + 1500, w.voice) for w in line(("voice", 600), ("quiet", 400), ("voice", 600))]
+    assert drive(conduct, later) == []
+    conduct.heard("Don't call me before nine.")
+    quiet = [Window(w.start_ms + 3100, w.voice) for w in line(("quiet", 3000))]
+    assert drive(conduct, quiet) == []
+    assert not conduct.ending(200, 0).wants_no_more_calls
+
+
+def test_the_last_words_before_they_hang_up_count_whatever_went_on() -> None:
+    waiting = Conduct(SCRIPT)
+    waiting.answered()
+    assert waiting.overheard("Hello?") == ()
+    assert waiting.overheard("Stop calling me.") == (StopFlow(), HangUp())
+    unfinished = Conduct(SCRIPT)
+    drive(unfinished, line(("voice", 900)))
+    unfinished.heard("Stop calling me")
+    assert unfinished.ending(200, 0).outcome is Outcome.OPTED_OUT
+    left = Conduct(SCRIPT)
+    drive(left, line(("voice", 6500), ("quiet", 4500)))
+    assert left.phase is Phase.LEFT
+    assert left.heard("Who is this? Never call me again.") == (StopFlow(), HangUp())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You've reached the Turners. If you are selling something, take us off your list.",
+        "No telemarketers please, remove this number from your list.",
+        "To be removed from our list press nine.",
+        "Please leave a message after the tone, and don't call here again.",
+    ],
+)
+def test_a_recordings_own_words_are_no_wish(text: str) -> None:
+    conduct = Conduct(SCRIPT)
+    drive(conduct, line(("voice", 2000)))
+    conduct.heard(text)
+    assert not conduct.ending(200, 0).wants_no_more_calls
 
 
 def test_what_sounds_before_the_answer_tells_of_dead_numbers_only() -> None:

@@ -199,3 +199,113 @@ def sections(cls: type) -> dict[str, type]:
             if isinstance(kind, type) and is_dataclass(kind) and kind.__name__.endswith("Config"):
                 found[name] = kind
     return found
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "problem"),
+    [
+        ("4930123456.0", "DE", "decimal number"),
+        ("6641234567.0", "AT", "decimal number"),
+        ("4.930123456e+09", "DE", "decimal number"),
+        ("112", "DE", "short or emergency number"),
+        ("+49112", "", "short or emergency number"),
+        ("030 123456 ext 5", "DE", "has an extension"),
+        ("+1 212 555 1234 x5", "", "has an extension"),
+        ("030 123456 private", "DE", "write its digits and nothing else"),
+        ("1-800-FLOWERS", "US", "write its digits and nothing else"),
+    ],
+)
+def test_a_number_that_would_be_another_is_refused_with_its_line(
+    tmp_path: Path, number: str, region: str, problem: str
+) -> None:
+    config = replaced(tmp_path, "file: list.csv", f"file: list.csv, region: {region}" if region else "")
+    (tmp_path / "list.csv").write_text(f"number,zone\n+12125551234,\n{number},Europe/Berlin\n")
+    (line,) = contacts_of(config, read_rows(config)).problems
+    assert line.startswith(f"{tmp_path}/list.csv:3: number: ")
+    assert problem in line
+
+
+def test_whole_numbers_of_databases_are_read_without_their_point(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "list.db") as database:
+        database.execute("CREATE TABLE t (number REAL, zone TEXT)")
+        database.execute("INSERT INTO t VALUES (2125551234.0, '')")
+    database.close()
+    source = 'sqlite: list.db, query: "SELECT * FROM t", region: US'
+    config = replaced(tmp_path, "file: list.csv", source)
+    assert [one.number for one in read_list(config).contacts] == ["+12125551234"]
+    (tmp_path / "list.jsonl").write_text('{"number": 2125551234.0, "zone": ""}\n')
+    config = replaced(tmp_path, "file: list.csv", "file: list.jsonl, region: US")
+    assert [one.number for one in read_list(config).contacts] == ["+12125551234"]
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "posixrules", "EST", "MST", "Etc/GMT+5", "UTC"])
+def test_a_zone_is_an_area_and_a_city(tmp_path: Path, zone: str) -> None:
+    config = write_campaign(tmp_path, people={"+12125551234": zone})
+    (line,) = contacts_of(config, read_rows(config)).problems
+    assert f"no time zone {zone!r}; expected area and city" in line
+
+
+def test_junk_is_refused_with_file_and_line(tmp_path: Path) -> None:
+    for old, new, problem in (
+        ('"+15550100"', '"²"', "bad.yaml:4: calls.caller_id: expected a number"),
+        ('"+15550100"', '"+++1"', "bad.yaml:4: calls.caller_id: expected a number"),
+        (
+            "file: list.csv",
+            "file: list.csv, region: Narnia",
+            "bad.yaml:3: contacts.region: expected two letters",
+        ),
+    ):
+        assert any(line.startswith(problem) for line in problems_of(tmp_path, BASE.replace(old, new))), (
+            problem
+        )
+    for extra, problem in (
+        ('schedule: {cron: "*/5 * * * * *", zone: UTC}', "schedule.cron: expected five fields"),
+        ('schedule: {cron: "0 9 31 2 *", zone: UTC}', "schedule.cron: Bad day-of-month"),
+        ("schedule: {cron: '@daily', zone: UTC}", "schedule.cron: expected five fields"),
+        ('results: {command: "foo \'bar"}', "results.command: cannot be split into words"),
+        (
+            'variables: {name: name}\nvoicemail: "Hi {name:d}"',
+            "voicemail: braces do not fit: {name} has more",
+        ),
+        ('variables: {name: name}\nvoicemail: "Hi {name:{x}}"', "voicemail: braces do not fit: {name} has"),
+        (
+            'variables: {name: name}\nvoicemail: "Hi {name!r}"',
+            "voicemail: braces do not fit: {name} has more",
+        ),
+    ):
+        found = problems_of(tmp_path, BASE + extra + "\n")
+        assert any(problem in line for line in found), (problem, found)
+        assert all(line.startswith("bad.yaml:") for line in found)
+
+
+def test_a_list_of_no_row_must_have_the_columns_too(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path)
+    (tmp_path / "list.csv").write_text("phone,zone\n")
+    with pytest.raises(ConfigError, match="no column 'number'"):
+        read_rows(config)
+
+
+def test_cells_that_would_be_heard_or_shown_wrongly_are_told(tmp_path: Path) -> None:
+    extra = 'variables: {name: first}\nconsent: {column: agreed, announcement: "A call for {name}."}\n'
+    config = replaced(tmp_path, "zone: zone", "zone: zone, key: id", extra)
+    (tmp_path / "list.csv").write_text(
+        "id,number,zone,first,agreed\n"
+        "a,+12125551234,,,yes\n"
+        "b\x1b[2J,+12125551235,,Ann,yes\n"
+        "c,+12125551236,,An\x07n,yes\n"
+        "d,+12125551237,,Ann,\x1byes\n"
+    )
+    problems = contacts_of(config, read_rows(config)).problems
+    assert [line.removeprefix(f"{tmp_path}/") for line in problems] == [
+        "list.csv:2: first: is empty, and the campaign's texts say {name}",
+        "list.csv:3: id: has control characters",
+        "list.csv:4: first: has control characters",
+        "list.csv:5: agreed: has control characters",
+    ]
+
+
+def replaced(folder: Path, old: str, new: str, extra: str = "") -> CampaignConfig:
+    """The small campaign with one part written otherwise."""
+    write_campaign(folder)
+    (folder / "test.yaml").write_text(BASE.replace(old, new or old) + extra)
+    return load_campaign(folder / "test.yaml")

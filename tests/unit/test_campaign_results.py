@@ -14,8 +14,11 @@ from sipagent.campaigns.outcomes import Ending, FlowResult, Outcome
 from sipagent.campaigns.records import noting
 from sipagent.campaigns.report import html_report
 from sipagent.campaigns.results import hand_on
+from sipagent.campaigns.running import read_list
+from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.cli.main import main
+from sipagent.config.campaign_load import load_campaign
 from sipagent.ledger import Kind, Ledger, LedgerLimits, LedgerReader
 from tests.fakes.dialler import FakeDialler
 from tests.unit.campaign_fixtures import BASE, MONDAY, life, write_campaign
@@ -57,6 +60,8 @@ def test_results_are_handed_on_once_and_again_where_the_command_fails(tmp_path: 
     assert lines == [json.loads(line) for line in (tmp_path / "told.jsonl").read_text().splitlines()]
     assert lines[0]["results"] == [{"name": "rescheduled", "data": {"to": '=HYPERLINK("x")<script>'}}]
     assert "<svg" in page
+    assert "Calls by hour (UTC)" in page
+    assert "2026-11-23 09:00: 3 answered" in page
     assert "<script>" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert os.stat(tmp_path / "r.csv").st_mode & 0o077 == 0
@@ -82,7 +87,9 @@ def test_decisions_and_overrides_are_in_the_ledger(tmp_path: Path) -> None:
             one.live(MONDAY, MONDAY + timedelta(hours=12))
     entries = [found.entry for found in LedgerReader.open(tmp_path / "ledger").entries()]
     decided = [entry.body for entry in entries if entry.kind == Kind.CAMPAIGN_DECIDED]
-    assert decided[0] == {"campaign": "test", "decision": "quiet_hours_overridden", "rule": "night shift"}
+    days = "mon 09:00-19:00; tue 09:00-19:00; wed 09:00-19:00; thu 09:00-19:00; fri 09:00-19:00"
+    rule = f"night shift; {days}"
+    assert decided[0] == {"campaign": "test", "decision": "quiet_hours_overridden", "rule": rule}
     assert [body["decision"] for body in decided[1:]] == ["run_opened", "called", "ended"]
     files = [path for path in (tmp_path / "ledger").rglob("*") if path.is_file()]
     assert len(files) > 2
@@ -125,6 +132,42 @@ def test_the_commands_steer_a_campaign(site: Path, capsys: pytest.CaptureFixture
     assert '"number": "+15553000000"' in out
     assert '"state": "stopped"' in out
     assert "<svg" in (site / "r.html").read_text()
+
+
+def test_the_evidence_of_consent_is_noted_with_each_call(tmp_path: Path) -> None:
+    noted: list[dict[str, str]] = []
+    config = write_campaign(tmp_path, "consent: {column: agreed}\n")
+    (tmp_path / "list.csv").write_text("number,zone,agreed\n+12125551234,,form of 2026-10-02\n")
+    with life(tmp_path, config, note=lambda *told: noted.append(dict(told[3]))) as one:
+        one.store.want_run("test", MONDAY)
+        one.live(MONDAY, MONDAY + timedelta(hours=20))
+    assert {"contact": "+12125551234", "consent": "form of 2026-10-02"} in noted
+
+
+def test_an_opt_out_that_was_none_is_taken_back_with_its_reason(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    number = "+15553000000"
+    assert run(site, "optin", number, "--reason", "misheard") == 1
+    assert "has not opted out" in capsys.readouterr().err
+    with Ledger.open(site / "ledger", "test", limits=LedgerLimits(min_free_bytes=0)):
+        pass
+    with closing(CampaignStore(site / "campaigns.sqlite", "operator")) as store:
+        config = load_campaign(site / "campaigns" / "test.yaml")
+        store.enrol("test", read_list(config).contacts, run_at=MONDAY, due=MONDAY)
+        store.opt_out(number, "asked", "test", MONDAY)
+        assert [one.contact.number for one in store.due("test", MONDAY, 9)] == ["+15553000001"]
+    assert run(site, "optin", number, "--reason", " ") == 1
+    assert run(site, "optin", number, "--reason", "misheard: she stopped at the bank") == 0
+    assert run(site, "optout", "--json") == 0
+    assert f'"{number}"' not in capsys.readouterr().out
+    with closing(CampaignStore(site / "campaigns.sqlite", "operator")) as store:
+        later = datetime.now(UTC) + timedelta(days=9999)
+        assert {one.contact.number for one in store.due("test", later, 9)} == {number, "+15553000001"}
+    entries = [found.entry for found in LedgerReader.open(site / "ledger").entries()]
+    (body,) = [entry.body for entry in entries if entry.kind == Kind.CAMPAIGN_DECIDED]
+    assert body["decision"] == "opted_in"
+    assert body["rule"] == "misheard: she stopped at the bank"
 
 
 def test_what_is_wrong_is_told_with_status_78_and_nothing_runs(

@@ -34,6 +34,7 @@ class CountingStream:
 
     def __init__(self) -> None:
         self.samples = 0
+        self.hint = ""
 
     def accept(self, pcm: Pcm16) -> None:
         self.samples += len(pcm)
@@ -41,7 +42,8 @@ class CountingStream:
     def partial(self, cancelled: Cancelled) -> Transcript:
         return Transcript("")
 
-    def snapshot(self, cancelled: Cancelled) -> Transcript:
+    def snapshot(self, cancelled: Cancelled, hint: str = "") -> Transcript:
+        self.hint = hint
         return Transcript(str(self.samples))
 
     def reset(self) -> None:
@@ -60,7 +62,8 @@ class Hearing:
         self.posted: queue.SimpleQueue[object] = queue.SimpleQueue()
         self.lane = Lane("stt", 1, LOG)
         engines = HearingEngines(EverVoice(), None, self.lane, self.lane, is_streaming=False)  # type: ignore[arg-type]  # a fake
-        self.ear = Ear(self.rings, engines, CountingStream(), self.posted.put, LOG)
+        self.stream = CountingStream()
+        self.ear = Ear(self.rings, engines, self.stream, self.posted.put, LOG)
         self.noise = np.random.default_rng(1)
 
     def hears(self, seconds: int) -> None:
@@ -72,7 +75,7 @@ class Hearing:
     def heard_s(self) -> float:
         """How much sound the engine has of the turn."""
         self.lane.start()
-        self.ear.transcribe(1, lambda: False, lambda lane, waited_ms: None, is_final=True)
+        self.ear.transcribe(1, lambda: False, lambda lane, waited_ms: None, is_final=True, hint="555-0123.")
         event = self.posted.get(timeout=10)
         self.lane.close()
         assert isinstance(event, TextHeard)
@@ -83,6 +86,7 @@ def test_sound_that_goes_on_and_on_does_not_fill_the_memory() -> None:
     hearing = Hearing()
     hearing.hears(100)
     assert 85 <= hearing.heard_s() <= 91
+    assert hearing.stream.hint == "555-0123."
 
 
 def test_only_the_end_of_a_judged_sound_is_judged_again() -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from sipagent.brain.types import Example
 from sipagent.errors import ConfigError
 from sipagent.flows.drawing import boxes_of, draw, lanes_of
 from sipagent.flows.graph import mermaid
 from sipagent.flows.load import load_flow
-from sipagent.flows.primer import label_grammar, name_grammar, primer_of
+from sipagent.flows.primer import WANTS, label_grammar, name_grammar, primer_of
 
 pytestmark = pytest.mark.unit
 
@@ -293,7 +294,9 @@ def test_primer_shows_every_example_and_grammars_allow_nothing_else() -> None:
     primer = primer_of(flow)
     for name, intent in flow.intents.items():
         for example in intent.examples:
-            assert f"Caller: {example}\nWants: {name.replace('_', ' ')}\n" in primer
+            label = name.replace("_", " ")
+            assert f"Caller: {example}\nWants: {label}\n" in primer.text
+            assert Example(example, WANTS, label) in primer.examples
     assert label_grammar(["a", 'b "c"']) == 'root ::= " a" | " b \\"c\\""'
     assert '" Lee"' in name_grammar("It's Ann Lee")
     assert "Bob" not in name_grammar("It's Ann Lee")

@@ -5,9 +5,9 @@ from datetime import datetime
 import pytest
 
 from sipagent.flows.schema import SlotConfig, SlotType
-from sipagent.flows.slots import read_slot
-from sipagent.flows.values import Refused, Said, Value
-from sipagent.flows.yes_no import yes_or_no
+from sipagent.flows.slots.read import read_slot
+from sipagent.flows.slots.values import Refused, Said, Value
+from sipagent.flows.slots.yes_no import yes_or_no
 
 pytestmark = pytest.mark.unit
 

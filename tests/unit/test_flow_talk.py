@@ -261,6 +261,25 @@ def test_keys_act_at_once_and_a_number_ends_with_a_pause() -> None:
     assert "zero one nine nine" in call.said[-1]
 
 
+def test_a_key_is_a_digit_only_while_a_number_is_asked_for() -> None:
+    call = Call("receptionist")
+    taken = []
+    for words in BOOKING:
+        taken.append(call.talk.takes_digits)
+        call.turn(words)
+    assert taken == [False, False, False, True, True]  # asked for, then read back
+
+
+def test_speech_to_text_is_told_of_the_number_that_is_asked_for() -> None:
+    call = Call("receptionist")
+    hints = []
+    for words in BOOKING:
+        hints.append(call.talk.hint)
+        call.turn(words)
+    assert hints[3] == "201-555-0123."
+    assert hints[0] == hints[4] == ""  # what anybody may want, and a yes
+
+
 def test_patience_follows_the_open_slot() -> None:
     call = Call("receptionist")
     asked = []

@@ -40,7 +40,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "hibari": ("speech/tts_hibari.py",),
     "hibari_tts": ("speech/tts_hibari.py",),
     "yaml": ("config/*", "modelstore/*", "lab/*"),
-    "phonenumbers": ("flows/phones.py", "campaigns/zones.py"),
+    "phonenumbers": ("flows/slots/phones.py", "campaigns/zones.py"),
     "jsonschema": ("config/json_schema.py",),
     "referencing": ("config/json_schema.py",),
     "sqlite3": ("campaigns/store*.py", "knowledge/index.py"),

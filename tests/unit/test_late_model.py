@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sipagent.brain.late import LateModel
-from sipagent.brain.types import EndScored, LanguageModel, Message, Reader, Role, SamplingLimits
+from sipagent.brain.types import EndScored, LanguageModel, Message, Primer, Reader, Role, Said, SamplingLimits
 from sipagent.errors import EngineError, JobCancelled, ModelError
 from sipagent.speech.types import Cancelled, never_cancelled
 
@@ -53,6 +53,7 @@ class EchoReader:
         cancelled: Cancelled,
         *,
         choices: Sequence[str] = (),
+        said: Said | None = None,
         max_tokens: int = 32,
         deadline_ms: int = 3000,
     ) -> str:
@@ -80,12 +81,12 @@ class EchoModel:
     def warm(self, system_prompt: str) -> None:
         self.warmed.append(system_prompt)
 
-    def open_reader(self, primer: str) -> Reader:
+    def open_reader(self, primer: Primer) -> Reader:
         self.readers.append(EchoReader())
         return self.readers[-1]
 
-    def warm_reader(self, primer: str) -> None:
-        self.warmed.append(primer)
+    def warm_reader(self, primer: Primer) -> None:
+        self.warmed.append(primer.text)
 
     def close(self) -> None:
         self.is_closed = True
@@ -125,7 +126,7 @@ def test_a_reply_asked_for_early_comes_when_the_model_does() -> None:
 def test_a_call_with_a_flow_does_not_wait_for_the_model_either() -> None:
     """The SIP thread opens a call's places: no other call may wait for a model on it."""
     loading = Loading()
-    reader = loading.late.open_reader("primer")
+    reader = loading.late.open_reader(Primer("primer"))
     with pytest.raises(EngineError, match="still being loaded"):
         reader.read("yes", "g", never_cancelled, deadline_ms=1)
     with pytest.raises(JobCancelled):
@@ -134,7 +135,7 @@ def test_a_call_with_a_flow_does_not_wait_for_the_model_either() -> None:
     assert reader.read("yes", "g", never_cancelled, choices=("a", "b")) == "yes ('a', 'b')"
     reader.close()
     assert [one.is_closed for one in loading.model.readers] == [True]
-    assert isinstance(loading.late.open_reader("primer"), EchoReader)
+    assert isinstance(loading.late.open_reader(Primer("primer")), EchoReader)
     loading.late.close()
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from sipagent.flows.misheard import as_answer, as_said
-from sipagent.flows.phones import read_phone
-from sipagent.flows.values import Refused, Said, Value, without_echo
+from sipagent.flows.slots.phones import read_phone
+from sipagent.flows.slots.values import Refused, Said, Value, without_echo
 
 pytestmark = pytest.mark.unit
 

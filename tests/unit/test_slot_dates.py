@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sipagent.flows.schema import SlotType
-from sipagent.flows.values import Value
+from sipagent.flows.slots.values import Value
 from tests.unit.slot_reading import read, reading_of
 
 pytestmark = pytest.mark.unit

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sipagent.flows.values import Value
+from sipagent.flows.slots.values import Value
 from tests.unit.slot_reading import read, reading_of
 
 pytestmark = pytest.mark.unit

@@ -2,7 +2,7 @@
 
 import re
 
-from sipagent.flows.spelling import letter_of
+from sipagent.flows.slots.spelling import letter_of
 
 _LETTER = (
     r"(?:[a-z](?:[ -][a-z])*|ph|ck|ch|th|ie|ei|[bdgkptvz]ee|cee|see|sea|kay|jay|aitch|eff|em|en|ess|zed|why)"

@@ -3,8 +3,8 @@
 import re
 from difflib import SequenceMatcher
 
-from sipagent.flows.name_letters import edited, without_edits
-from sipagent.flows.name_words import (
+from sipagent.flows.slots.name_letters import edited, without_edits
+from sipagent.flows.slots.name_words import (
     ALSO_NAMES,
     BEHIND,
     LEADS,
@@ -14,8 +14,8 @@ from sipagent.flows.name_words import (
     PLAIN_NAMES,
     TITLES,
 )
-from sipagent.flows.spelling import spelling_in, spoken_letters
-from sipagent.flows.values import Reading, Said, Value, repaired, without_lead
+from sipagent.flows.slots.spelling import spelling_in, spoken_letters
+from sipagent.flows.slots.values import Reading, Said, Value, repaired, without_lead
 
 _INTRODUCED = re.compile(
     r"\b(?:my (?:full |last |first |sur)?name(?:'s| is|s)|(?:the |last |first |full |sur|"

@@ -3,10 +3,10 @@
 import re
 from itertools import pairwise
 
-from sipagent.flows.email_mending import RULED_OUT, TOP_LEVELS, mended_address
-from sipagent.flows.numbers import digits_in, with_digits
-from sipagent.flows.spelling import as_letters, spelt, spoken_letters
-from sipagent.flows.values import Reading, Refused, Said, Value, repaired, without_lead
+from sipagent.flows.slots.email_mending import RULED_OUT, TOP_LEVELS, mended_address
+from sipagent.flows.slots.numbers import digits_in, with_digits
+from sipagent.flows.slots.spelling import as_letters, spelt, spoken_letters
+from sipagent.flows.slots.values import Reading, Refused, Said, Value, repaired, without_lead
 
 _WRITTEN = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _TOP = "|".join(sorted(TOP_LEVELS))

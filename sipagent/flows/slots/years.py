@@ -2,7 +2,7 @@
 
 import re
 
-from sipagent.flows.numbers import ONES, TENS, number_of
+from sipagent.flows.slots.numbers import ONES, TENS, number_of
 
 _UNIT = "|".join(word for word, number in ONES.items() if 1 <= number <= 9)
 _TEEN = "|".join(word for word, number in ONES.items() if number >= 10)

@@ -2,9 +2,9 @@
 
 import re
 
-from sipagent.flows.negation import Verbs, negations
-from sipagent.flows.numbers import ONES, TENS, digits_in, digits_only, number_of, spoken_digits
-from sipagent.flows.values import Reading, Refused, Said, Value, repaired, without_lead
+from sipagent.flows.slots.negation import Verbs, negations
+from sipagent.flows.slots.numbers import ONES, TENS, digits_in, digits_only, number_of, spoken_digits
+from sipagent.flows.slots.values import Reading, Refused, Said, Value, repaired, without_lead
 
 _GROUP_STARTS = (0, 3, 6)
 _IS = (

@@ -2,8 +2,8 @@
 
 import re
 
-from sipagent.flows.negation import Verbs, without_negated
-from sipagent.flows.values import Reading, Refused, Said, Value, said_last, tokens_of, without_lead
+from sipagent.flows.slots.negation import Verbs, without_negated
+from sipagent.flows.slots.values import Reading, Refused, Said, Value, said_last, tokens_of, without_lead
 
 ONES = {
     word: number

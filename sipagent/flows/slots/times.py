@@ -3,10 +3,10 @@
 import re
 from datetime import datetime, timedelta
 
-from sipagent.flows.dates import without_dates
-from sipagent.flows.negation import Verbs, without_negated
-from sipagent.flows.numbers import ONES, PRONOUN_ONE, TENS, number_of
-from sipagent.flows.values import Reading, Refused, Said, Value, said_last
+from sipagent.flows.slots.dates import without_dates
+from sipagent.flows.slots.negation import Verbs, without_negated
+from sipagent.flows.slots.numbers import ONES, PRONOUN_ONE, TENS, number_of
+from sipagent.flows.slots.values import Reading, Refused, Said, Value, said_last
 
 _TO_TWELVE = "|".join(word for word, n in ONES.items() if 1 <= n <= 12)
 _TEENS = "|".join(word for word, n in ONES.items() if 13 <= n <= 19)

@@ -4,10 +4,10 @@ import re
 from calendar import monthrange
 from datetime import date, timedelta
 
-from sipagent.flows.negation import Verbs, without_negated
-from sipagent.flows.numbers import ONES, ORDINALS, TENS, number_of
-from sipagent.flows.values import Reading, Refused, Said, Value, said_last
-from sipagent.flows.years import SHORT_YEAR, YEAR, year_of
+from sipagent.flows.slots.negation import Verbs, without_negated
+from sipagent.flows.slots.numbers import ONES, ORDINALS, TENS, number_of
+from sipagent.flows.slots.values import Reading, Refused, Said, Value, said_last
+from sipagent.flows.slots.years import SHORT_YEAR, YEAR, year_of
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (

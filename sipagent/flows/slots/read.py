@@ -2,17 +2,17 @@
 
 import re
 
-from sipagent.flows.dates import read_date
-from sipagent.flows.digits import read_digits
-from sipagent.flows.emails import read_email
-from sipagent.flows.names import read_name
-from sipagent.flows.negation import Negation, Verbs, negations
-from sipagent.flows.numbers import read_number
-from sipagent.flows.phones import LEAST_DIGITS, MOST_DIGITS, read_phone
 from sipagent.flows.schema import SlotConfig
-from sipagent.flows.times import read_time
-from sipagent.flows.values import Reading, Said, Value, said_last, tokens_of, without_lead
-from sipagent.flows.yes_no import yes_or_no
+from sipagent.flows.slots.dates import read_date
+from sipagent.flows.slots.digits import read_digits
+from sipagent.flows.slots.emails import read_email
+from sipagent.flows.slots.names import read_name
+from sipagent.flows.slots.negation import Negation, Verbs, negations
+from sipagent.flows.slots.numbers import read_number
+from sipagent.flows.slots.phones import LEAST_DIGITS, MOST_DIGITS, read_phone
+from sipagent.flows.slots.times import read_time
+from sipagent.flows.slots.values import Reading, Said, Value, said_last, tokens_of, without_lead
+from sipagent.flows.slots.yes_no import yes_or_no
 
 KEYED = frozenset(("number", "digits", "phone"))
 """Types that callers may key in."""

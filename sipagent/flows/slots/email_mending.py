@@ -3,10 +3,10 @@
 import re
 from difflib import SequenceMatcher
 
-from sipagent.flows.name_letters import edited, without_edits
-from sipagent.flows.name_words import NOT_NAMES
-from sipagent.flows.numbers import digits_in
-from sipagent.flows.spelling import spelt
+from sipagent.flows.slots.name_letters import edited, without_edits
+from sipagent.flows.slots.name_words import NOT_NAMES
+from sipagent.flows.slots.numbers import digits_in
+from sipagent.flows.slots.spelling import spelt
 
 TOP_LEVELS = frozenset(
     re.findall(

@@ -6,9 +6,9 @@ from dataclasses import replace
 import phonenumbers
 from phonenumbers import NumberParseException, ValidationResult
 
-from sipagent.flows.digits import dictated
-from sipagent.flows.numbers import digits_only, spoken_digits
-from sipagent.flows.values import Reading, Refused, Said, Value
+from sipagent.flows.slots.digits import dictated
+from sipagent.flows.slots.numbers import digits_only, spoken_digits
+from sipagent.flows.slots.values import Reading, Refused, Said, Value
 
 LEAST_DIGITS, MOST_DIGITS = 7, 15
 _LEAST_HEARD = 3
@@ -30,6 +30,14 @@ def _with_zero(text: str, region: str) -> str:
     read back, so a wrong guess is heard."""
     is_3_3_4 = phonenumbers.country_code_for_region(region) == 1 and not _PLUS.match(text)
     return _SHORT_END.sub(r"\g<1>0\2", text) if is_3_3_4 else text
+
+
+def example_phone(region: str) -> str:
+    """A number that nobody has, as it is written in ``region``; empty: there is no such country."""
+    number = phonenumbers.example_number(region)
+    if number is None:
+        return ""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
 
 
 def read_phone(said: Said, *, region: str) -> Reading:
