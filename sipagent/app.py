@@ -22,7 +22,7 @@ from sipagent.campaigns.service import CampaignService
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.engines import Engines, flow_for, load_engines, renewed
 from sipagent.errors import CapacityError
-from sipagent.ledger import CallerMemory, Ledger
+from sipagent.ledger import CallerMemory, Eraser, Ledger
 from sipagent.sip.user_agent import SipUserAgent
 from sipagent.supervision.policy import Vitals
 from sipagent.units import monotonic_ms
@@ -41,7 +41,8 @@ class Switchboard:
         self.second_legs: SecondLegs | None = None
         """Who calls those that callers are handed to; None: nobody does."""
         store = CallerMemory.of(book.folder, book.keys) if isinstance(book, Ledger) else None
-        self._memory = Remembrance(store, config.personas)
+        forget = Eraser(book).forget_caller if isinstance(book, Ledger) else None
+        self._memory = Remembrance(store, config.personas, forget)
         self.desk = Desk(config, self._not_loaded, log, book)
 
     def __repr__(self) -> str:

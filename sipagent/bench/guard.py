@@ -1,14 +1,15 @@
 """``sipagent bench guard``: what do callers get who want what they must not get?
 
 No call is placed. The lines of ``tests/golden/guard`` are said to the configured persona in free conversation
-with the real model, and to the receptionist's flow at its beginning, where it asks for a day, and where it
-asks whether to book. Counted are replies that claim or promise what nobody gave the model (as it wrote them,
-and as they are spoken), and what the flow would do that the caller has no right to.
+with the real model, and to all example flows at every place where a caller may speak: by the rules at all of
+them, by the model, where the rules leave it open, at some, within a time. Counted are replies that claim or
+promise what nobody gave the model (as it wrote them, and as they are spoken), and what a flow would do that
+the caller has no right to.
 """
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +18,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from sipagent.bench.guard_places import Place, example_flows, forbidden_in, places_of
 from sipagent.bench.guard_set import GuardCase, load_guard_cases
 from sipagent.bench.options import at_least_one
 from sipagent.bench.report import Figure, plain_table, publish
 from sipagent.bench.stats import Distribution
 from sipagent.bench.stt import spread
-from sipagent.bench.understanding_set import FLOW_DIR
 from sipagent.brain.clauses import ClauseSplitter
 from sipagent.brain.conduct import remark_in
 from sipagent.brain.guarded import ClaimRules, guarded, known_in
@@ -36,11 +37,9 @@ from sipagent.config.variables import as_said, fill
 from sipagent.errors import ConfigError
 from sipagent.flows import talk as fm
 from sipagent.flows.expected import expected_of
-from sipagent.flows.load import load_flow
 from sipagent.flows.machine import step
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
-from sipagent.flows.slots.values import Value
 from sipagent.flows.understand import Understanding, understand_by_rules
 from sipagent.lab.agent_process import AgentOptions
 from sipagent.lab.impairments import Impairments
@@ -50,13 +49,8 @@ from sipagent.speech.types import never_cancelled
 NAME = "guard"
 HELP = "what callers get who want what they must not get (offline)"
 _NOW = datetime(2026, 11, 24, 9)
-_SLOTS = {
-    "day": Value("2026-11-26", "Thursday, November 26"),
-    "time": Value("10:00", "ten o'clock"),
-    "name": Value("Sarah Miller", "Sarah Miller"),
-    "phone": Value("+12015550123", "2 0 1, 5 5 5, 0 1 2 3"),
-}
-PLACES = ("main", "booking", "summary")
+MODEL_PLACES = 2
+"""Of each flow that a line is tried at with the model, if the rules leave it open there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +81,8 @@ class Deed:
     is_held_out: bool
     place: str
     meaning: str
+    by: str
+    """``rule`` (the program answers itself), ``flow`` (its rules) or ``model``."""
     forbidden: list[str]
 
 
@@ -104,6 +100,9 @@ class GuardResult:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options beyond those of every benchmark."""
     parser.add_argument("-n", type=at_least_one, metavar="N", help="lines (default: all)")
+    parser.add_argument(
+        "--flow-s", type=at_least_one, default=480, metavar="N", help="seconds for the flows with the model"
+    )
     parser.add_argument("--part", choices=("all", "tuned", "held-out"), default="all", help="of the lines")
 
 
@@ -119,7 +118,6 @@ def run(args: argparse.Namespace, agent: AgentOptions, impairments: Impairments,
     if args.part != "all":
         cases = [case for case in cases if case.is_held_out is (args.part == "held-out")]
     cases = cases if args.n is None else spread(cases, args.n)
-    flow = load_flow(FLOW_DIR / "receptionist.yaml")
     llm = load_llm(
         agent.llm or config.llm.model,
         ModelStore(config.models_dir),
@@ -129,19 +127,27 @@ def run(args: argparse.Namespace, agent: AgentOptions, impairments: Impairments,
     )
     try:
         replies = list(_replies(track(cases, "free conversation", console=console), config, llm))
-        llm.warm_reader(primer_of(flow))
-        reader = llm.open_reader(primer_of(flow))
-        deeds = [
-            deed_of(case, flow, place, reader)
-            for case in track(cases, "flow", console=console)
-            for place in PLACES
-        ]
-        reader.close()
+        deeds = list(_deeds(cases, llm, time.monotonic() + args.flow_s, console))
     finally:
         llm.close()
     result = GuardResult(llm.name, replies, deeds, Distribution.of([one.check_ms for one in replies]), [])
     tables = [_table(result), _faults(result)]
     return publish(NAME, result, tables, lambda png: draw(result, png), args, console)
+
+
+def _deeds(
+    cases: Sequence[GuardCase], llm: LanguageModel, until_s: float, console: Console
+) -> Iterator[Deed]:
+    flows = example_flows()
+
+    def open_reader(flow: Flow) -> Reader | None:
+        llm.warm_reader(primer_of(flow))
+        return llm.open_reader(primer_of(flow))
+
+    for number, flow in enumerate(flows):
+        left_s = max(0.0, until_s - time.monotonic()) / (len(flows) - number)
+        console.print(f"flow: {flow.name}")
+        yield from deeds_in(flow, cases, open_reader, time.monotonic() + left_s)
 
 
 def _replies(cases: Any, config: Config, llm: LanguageModel) -> Iterator[Reply]:
@@ -188,38 +194,45 @@ def reply_to(
     )
 
 
-def deed_of(case: GuardCase, flow: Flow, place: str, reader: Reader | None) -> Deed:
-    """What the flow makes of a line that is said at ``place``."""
+def deeds_in(
+    flow: Flow, cases: Sequence[GuardCase], open_reader: Callable[[Flow], Reader | None], until_s: float
+) -> Iterator[Deed]:
+    """What the flow makes of the lines: by its rules at every place, by the model at some, which take turns.
+
+    :param until_s: of ``time.monotonic``: from then on the model is not asked any more.
+    """
+    places = list(places_of(flow))
+    reader = open_reader(flow)
+    for turn, case in enumerate(cases):
+        chosen = {(turn * MODEL_PLACES + n) % len(places) for n in range(MODEL_PLACES)}
+        for at, place in enumerate(places):
+            is_asked = at in chosen and time.monotonic() < until_s
+            deed = deed_of(case, place, reader if is_asked else None)
+            if deed is not None:
+                yield deed
+    if reader is not None:
+        reader.close()
+
+
+def deed_of(case: GuardCase, place: Place, reader: Reader | None) -> Deed | None:
+    """What the flow makes of a line that is said at ``place``; None: that is the model's, which is not asked.
+
+    :param reader: of the place's flow; None: there is no model.
+    """
+    where = f"{place.flow.name}: {place.name}"
     remark = remark_in(case.line)
     if remark is not None:
-        return Deed(case.name, case.line, case.is_held_out, place, f"rule: {remark.topic.value}", [])
-    talk = fm.Talk(state=place, variables=flow.variables, visited=frozenset({place}))
-    if place == "booking":
-        talk = replace(talk, asking="day")
-    elif place == "summary":
-        talk = replace(talk, slots=_SLOTS)
-    expected = expected_of(flow, talk)
-    meaning = understand_by_rules(flow, expected, case.line, _NOW)
+        return Deed(case.name, case.line, case.is_held_out, where, f"rule: {remark.topic.value}", "rule", [])
+    expected = expected_of(place.flow, place.talk)
+    by, meaning = "flow", understand_by_rules(place.flow, expected, case.line, _NOW)
     if meaning is None:
-        meaning = Understanding(flow, reader).by_model(expected, case.line, _NOW, never_cancelled)
-    _, actions = step(flow, talk, fm.Heard(case.line, meaning), _NOW)
-    forbidden = [name for name in map(_deed_name, actions) if name and name not in case.kind.allows]
+        if reader is None:
+            return None
+        by = "model"
+        meaning = Understanding(place.flow, reader).by_model(expected, case.line, _NOW, never_cancelled)
+    _, actions = step(place.flow, place.talk, fm.Heard(case.line, meaning), _NOW)
     told = meaning.intent or ", ".join(meaning.slots) or meaning.refused or "nothing"
-    return Deed(case.name, case.line, case.is_held_out, place, told, forbidden)
-
-
-def _deed_name(action: fm.Action) -> str:
-    """Empty: it is no deed, only words."""
-    match action:
-        case fm.CallTool(_, name):
-            return f"tool {name}"
-        case fm.Transfer():
-            return "transfer"
-        case fm.HangUp():
-            return "hang_up"
-        case fm.SetOutcome(name) if name not in ("wants_person",):
-            return f"outcome {name}"
-    return ""
+    return Deed(case.name, case.line, case.is_held_out, where, told, by, forbidden_in(case, actions))
 
 
 def _table(result: GuardResult) -> Any:
@@ -236,12 +249,13 @@ def _table(result: GuardResult) -> Any:
                 sum(bool(one.would_violate) for one in replies),
                 sum(bool(one.violates) for one in replies),
                 len(deeds),
+                sum(one.by == "model" for one in deeds),
                 sum(bool(one.forbidden) for one in deeds),
             )
         )
     headings = (
-        "lines", "n", "by rule", "replaced", "model alone: forbidden", "spoken: forbidden", "in the flow",
-        "forbidden deeds",
+        "lines", "n", "by rule", "replaced", "model alone: forbidden", "spoken: forbidden", "in flows",
+        "by the model", "forbidden deeds",
     )  # fmt: skip
     caption = f"model: {result.llm}; checking a reply took {result.check_ms.p50} ms at the median"
     return plain_table("Guard", headings, rows, caption)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import structlog
 
 from sipagent.call.audit import CallAudit
+from sipagent.call.conduct import FORGOTTEN
 from sipagent.call.ports import DigitWay, LineDown, LineProgress, Offer, TransferMode
 from sipagent.call.tool_calls import noted
 from sipagent.call.tool_port import ToolAnswer
@@ -156,6 +157,8 @@ class CallRecord:
     def conduct(self, topic: str) -> None:
         """The program has answered words of the caller's itself."""
         self._log.info("caller.answered_by_rule", topic=topic)
+        if topic == FORGOTTEN:
+            self._milestone("caller.forgotten")
 
     def claim_replaced(self, claim: str, text: str) -> None:
         """The model claimed what nobody has told it: a fixed sentence is spoken instead."""

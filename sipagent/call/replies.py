@@ -44,7 +44,7 @@ class Replies:
         self._persona, self._conversation = parts.persona, parts.conversation
         self._phrases, self._tape = parts.speaking.phrases, tape
         self._speaker = Speaker(parts.speaking, parts.conversation, parts.limits, post, parts.claims)
-        self._conduct = Conduct(parts.persona, record.conduct)
+        self._conduct = Conduct(parts.persona, record.conduct, parts.memory)
         self._answers = Answers(self._speaker, parts.knowledge)
         self.flow: FlowTalk | None = None
         """What guides the conversation; None: the language model alone."""

@@ -11,6 +11,11 @@ SENTENCES = (
     "declined",
     "robot",
     "private",
+    "forget",
+    "forgotten",
+    "not_forgotten",
+    "remembered",
+    "not_remembered",
     "abuse_warning",
     "abuse_goodbye",
     "crisis",
@@ -32,11 +37,22 @@ class GuardConfig:
     undone: str = "I can't settle that myself, but someone from the team can."
     """Instead of a deed that was not done, or a promise."""
     declined: str = "Let's stay with what I can do for you."
-    """Instead of bad language and talk about its own instructions."""
+    """Instead of bad language and talk about its own instructions; to callers who want to give it others."""
     robot: str = "I'm an automated assistant, a computer program."
     """To callers who ask whether they talk to a machine, and where the model calls itself a person."""
     private: str = "I can't tell you anything about other people."
     """To callers who ask for somebody else's data."""
+    forget: str = "I can forget everything that I remember of you from call to call. Shall I do that now?"
+    """To callers who want to be forgotten, with ``memory: on``; their yes forgets it at once."""
+    forgotten: str = "Done. I've forgotten it. Only the records of the calls are kept."
+    """Behind that yes."""
+    not_forgotten: str = "All right, I leave it as it is."
+    """Behind a no."""
+    remembered: str = "This is what I remember from call to call:"
+    """Before the kinds of things that are known, to callers who ask. The things themselves are never told: a
+    number can be forged."""
+    not_remembered: str = "I remember nothing about you. Only the records of the calls are kept."
+    """To both, where nothing is remembered of the caller."""
     abuse_warning: str = "Please stay polite, or I'll have to end this call."
     """To the first insult or threat."""
     abuse_goodbye: str = "I'm ending this call now. Goodbye."

@@ -7,6 +7,8 @@ the call itself, requests ("can I book …") and answers are the conversation's.
 import re
 from enum import Enum
 
+from sipagent.knowledge.clauses import clauses_of
+
 
 def _any(*alternatives: str) -> re.Pattern[str]:
     return re.compile(r"(?<![\w'])(?:" + "|".join(alternatives) + r")(?!\w)")
@@ -53,7 +55,8 @@ _SOCIAL = _any(
     r"pardon",
     r"come again",
     r"what do you (?:mean|think)",
-    r"is (?:that|this|it) (?:okay|ok|right|correct|clear|all right|alright)",
+    r"is (?:that|this|it) (?:okay|ok|right|correct|clear|all right|alright)"
+    r"(?! (?:if|to|for|with|when|that)\b)",
     r"did you (?:write|note|put|make|book|get)",
     r"what (?:can|could) you (?:do|help)",
     r"(?:can|could) you (?:please )?help me",
@@ -65,13 +68,28 @@ _SOCIAL = _any(
 )
 """Small talk, and talk about the call itself."""
 _DAY = r"(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow)"
+_APPOINTMENT = (
+    r"(?:\w+ ){0,2}?(?:appointments?|bookings?|reservations?|slots?|openings?|calls?|messages?|notes?)"
+)
 _DEED = (
-    r"(?:book|schedule|make|reserve|reschedule|move|change|cancel|confirm|set up|have an|get an|"
-    r"come (?:in|by|over|on)|see (?:someone|somebody|a|the)|speak|talk|transfer|connect|put|leave|"
-    r"take (?:a|my|down)|call (?:me|back)|ring me|send|note|write|spell|hold|wait|do (?:it|that))"
+    rf"(?:book|schedule|(?:make|have|get) (?:an?|my|another|the) {_APPOINTMENT}|make (?:it|that|sure|a note)|"
+    r"reserve|reschedule|move|change|cancel|confirm|set up|"
+    r"come (?:in(?! with)|by(?! (?:bus|train|car|taxi|bike|public|foot|plane)\b)|over|on|at|around|today|"
+    r"tomorrow|this|next)|"
+    r"see (?:someone|somebody|(?:a|the|my|your) (?:doctor|dentist|hygienist)|me|us|him|her)|"
+    r"(?:fit|squeeze|get) (?:me|us|him|her|my \w+) in|"
+    r"speak (?:to|with|up|slow\w*|loud\w*|more|a bit|a little)|"
+    r"talk|transfer|connect|put (?:(?:me|us|him|her|that|it|this) )?(?:through|down|on|back)|"
+    r"(?:leave|take) (?:(?:you|him|her|them) )?(?:an? |my |the )?"
+    rf"(?:{_APPOINTMENT}|name|number|details|order|word)|"
+    r"take (?:(?:it|that|this) )?down|leave (?:it|that) with|call (?:me|back)|ring me|send|"
+    r"(?:note|write) (?:(?:it|that|this|my \w+) )?(?:down|up)|note|spell|hold|wait)"
 )
 _REQUEST = _any(
-    rf"(?:can|could|may|might|would|will) (?:i|we|you) (?:please |maybe |also |just |perhaps )*{_DEED}",
+    rf"(?:can|could|may|might|would|will) (?:i|we|you|he|she|they|my \w+) "
+    rf"(?:please |maybe |also |just |perhaps |still )*{_DEED}",
+    r"is (?:it|that) (?:okay|ok|all right|alright|fine|possible) "
+    rf"(?:if (?:i|we|he|she)|(?:for \w+ )?to) {_DEED}",
     rf"(?:is|are) (?:there|you|{_DAY}) (?:any(?:thing)? |a |an )*(?:free|slots?|openings?|appointments?)",
     r"do you have (?:any(?:thing)?|something|a (?:slot|spot|opening|time)) "
     r"(?:free|available|open|on|for|next|this|tomorrow|today|in the)",
@@ -79,6 +97,17 @@ _REQUEST = _any(
     rf"would {_DAY} work",
 )
 """Wants something done."""
+_WISH = _any(
+    rf"i (?:want|need|would like|was hoping|wanted|have) (?:you )?to (?:please )?{_DEED}",
+    rf"i'd (?:like|love) (?:you )?to (?:please )?{_DEED}",
+    rf"i(?:'d like| would like| want| need) (?:an?|my|the|another) {_APPOINTMENT}",
+)
+_MERELY_ASKS = re.compile(
+    r"^(?:and |but |so )*(?:is|would|will|does|can|could|do) (?:that|it|this|you) "
+    r"(?:(?:be|do|work|possible|okay|ok|fine|all right|alright|a problem|out|for|you|me|us|that|it|too|"
+    r"please)\W*)+$"
+)
+"""Asks no more than whether what was said before can be done."""
 _LEADS_ON = re.compile(
     r"(?:(?:ok|okay|oh|yeah|great|good|thanks|thank you|right)[,.! ]+)*"
     r"(?:and|what about|how about|but|also)\b"
@@ -105,9 +134,14 @@ def asked_in(text: str) -> Asked:
     plain = _plain(text)
     if _SOCIAL.search(plain):
         return Asked.TALK
-    if not any(map(is_question, (plain, *re.split(r"[.!?;,]\s+", plain)[1:]))):
+    clauses = clauses_of(plain)
+    questions = [clause for clause in clauses if is_question(clause)]
+    if not questions and not is_question(plain):
         return Asked.NOTHING
-    return Asked.DEED if _REQUEST.search(plain) else Asked.FACT
+    is_bare = all(map(_MERELY_ASKS.match, questions)) and (len(clauses) == 1 or _WISH.search(plain))
+    if _REQUEST.search(plain) or (questions and is_bare):
+        return Asked.DEED
+    return Asked.FACT
 
 
 def is_question(clause: str) -> bool:

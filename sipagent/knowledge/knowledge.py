@@ -13,7 +13,7 @@ conversation. The model never decides whether something is known.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from sipagent.knowledge.asked import Asked, asked_in, is_follow_up, is_question
@@ -28,7 +28,16 @@ SAY_COVERED, SAY_ASKED = 0.6, 0.3
 """At least so much of the caller's question must be in a stored one, and of that in the caller's."""
 EXACT = 0.85
 """Both, for words that do not look like a question."""
-TELL_COVERED = 0.5
+PARTLY_COVERED = 0.7
+"""The first of them where less than half of the stored question was asked."""
+TELL_COVERED = 0.55
+TELL_ASKED, TELL_IN_TEXT = 0.5, 0.7
+"""One of them, for the answer to a stored question: it answers that one, or its own words do."""
+KIND_COVERED, KIND_ASKED = 0.3, 0.8
+"""In place of the above where a time, a price or the like is wanted and told, and nothing foreign asked."""
+UNCERTAIN_COVERED = 0.5
+_LISTS = re.compile(r"^(?:who|which|what are)\b", re.I)
+"""Questions whose answer names all: it tells how many, too."""
 _MOST_PASSAGES = 2
 _MOST_QUOTED = 2
 """Sentences."""
@@ -97,13 +106,23 @@ class Knowledge:
 
     def _matches(self, subject: Subject) -> list[Match]:
         """Passages that speak of it and tell what is wanted, the best first."""
-        return [m for m in self._index.search(subject) if has_evidence(m.passage.text, subject.wanted)]
+        return [m for m in self._index.search(subject) if _tells(m, subject)]
+
+    def _exact(self, subject: Subject) -> Match | None:
+        """What the asking clauses by themselves fit all but exactly, whatever is said beside them."""
+        words = tuple(word for word in subject.words if word not in subject.asides)
+        bare = replace(subject, words=words, asides=frozenset(), told=frozenset())
+        stored = (m for m in self._matches(bare) if m.passage.where != OWN_TEXT)
+        return next((m for m in stored if m.is_certain and _is_exact(m)), None)
 
     def _answer(self, subject: Subject) -> Advice:
+        if subject.asides and (exact := self._exact(subject)):
+            return _said(exact)
         matches = self._matches(subject)
-        if answer := next((m for m in matches if m.passage.where != OWN_TEXT and _is_answer(m)), None):
+        stored = (m for m in matches if m.passage.where != OWN_TEXT)
+        if answer := next((m for m in stored if _is_answer(m, subject)), None):
             return _said(answer)
-        covering = [m for m in matches if m.covered >= TELL_COVERED and m.is_certain]
+        covering = [m for m in matches if _is_told(m, subject)]
         covering.sort(key=lambda match: -match.covered)
         if not covering:
             return Advice(Move.DECLINE)
@@ -132,13 +151,35 @@ def _said(match: Match) -> Advice:
     return Advice(Move.SAY, match.passage.text, match.passage.where)
 
 
-def _is_answer(match: Match) -> bool:
-    least = SAY_ASKED if match.is_certain else EXACT
-    return match.passage.is_sayable and match.covered >= SAY_COVERED and match.asked >= least
+def _tells(match: Match, subject: Subject) -> bool:
+    """The passage contains what an answer must contain."""
+    if has_evidence(match.passage.text, subject.wanted, subject.counted):
+        return True
+    return bool(subject.counted and _LISTS.match(match.question) and _is_exact(match))
+
+
+def _is_answer(match: Match, subject: Subject) -> bool:
+    if not match.passage.is_sayable:
+        return False
+    if not match.is_certain:
+        return match.covered >= UNCERTAIN_COVERED and match.asked >= EXACT
+    is_kind = subject.wanted is not Wanted.ANYTHING and not match.is_foreign
+    if is_kind and match.asked >= KIND_ASKED and match.covered >= KIND_COVERED:
+        return True
+    least = SAY_COVERED if match.asked >= TELL_ASKED else PARTLY_COVERED
+    return match.covered >= least and match.asked >= SAY_ASKED
+
+
+def _is_told(match: Match, subject: Subject) -> bool:
+    """The passage speaks of the subject, whatever question it answers."""
+    if not match.is_certain:
+        return False
+    is_covered = match.covered >= TELL_COVERED and (not match.question or match.asked >= TELL_ASKED)
+    return is_covered or (subject.wanted is Wanted.ANYTHING and match.in_text >= TELL_IN_TEXT)
 
 
 def _is_exact(match: Match) -> bool:
-    return match.passage.is_sayable and match.covered >= EXACT and match.asked >= EXACT
+    return match.passage.is_sayable and match.covered >= EXACT and match.asked_whole >= EXACT
 
 
 def _with_earlier(subject: Subject, earlier: str) -> Subject:
@@ -146,7 +187,7 @@ def _with_earlier(subject: Subject, earlier: str) -> Subject:
     before = subject_of(earlier)
     wanted = before.wanted if subject.wanted is Wanted.ANYTHING and not subject.words else subject.wanted
     words = tuple(dict.fromkeys((*subject.words, *before.words)))
-    return Subject(words, subject.asides, wanted)
+    return replace(subject, words=words, wanted=wanted)
 
 
 def _beginning(passages: Sequence[Passage], most_chars: int) -> str:

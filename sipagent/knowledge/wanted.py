@@ -11,6 +11,7 @@ class Wanted(Enum):
 
     ANYTHING = "anything"
     PRICE = "price"
+    DISCOUNT = "discount"
     DURATION = "duration"
     TIME = "time"
     FREQUENCY = "frequency"
@@ -19,10 +20,12 @@ class Wanted(Enum):
 
 
 _WANTED = (
+    (Wanted.DURATION, re.compile(r"\bhow much (?:time|longer)\b")),
     (
         Wanted.PRICE,
         re.compile(
             r"\b(?:how much|costs?|costing|pric(?:e|es|ed|ing|ey)|charges?|fees?|expensive|cheap|afford|"
+            r"have to pay|pay extra|"
             r"what (?:do|would|will|must) (?:i|we) (?:have to |need to )?(?:pay|owe)|run me|set me back)\b"
         ),
     ),
@@ -30,6 +33,7 @@ _WANTED = (
         Wanted.DURATION,
         re.compile(r"\bhow (?:long|many (?:minutes|hours|days|weeks))\b|\btake (?:very )?long\b"),
     ),
+    (Wanted.DISCOUNT, re.compile(r"\b(?:cheaper|discount(?:s|ed)?|reductions?|reduced|rebates?)\b")),
     (Wanted.FREQUENCY, re.compile(r"\bhow (?:often|frequently|many times)\b")),
     (Wanted.NUMBER, re.compile(r"\bhow (?:old|far|big|large|tall|many|wide|heavy|fast)\b")),
     (
@@ -47,10 +51,17 @@ _WANTED = (
         ),
     ),
 )
+_COUNTED = re.compile(
+    r"\bhow many (?:[\w'-]+ ){0,3}?(?P<what>[\w'-]+?)s?"
+    r"(?= (?:are|is|do|does|did|can|could|will|would|have|has|may|must|should|fit|of|at|in|on|with|you|"
+    r"there)\b|\W*$)"
+)
+_NUMBER_WORDS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|a hundred"
 _EVIDENCE = {
     Wanted.PRICE: re.compile(
         r"[$€£]|\b(?:dollars?|euros?|cents?|free|percent|no charge|costs? nothing)\b", re.I
     ),
+    Wanted.DISCOUNT: re.compile(r"[%$€£]|\b(?:percent|off|less|discounts?|free|cheaper|reduced)\b", re.I),
     Wanted.DURATION: re.compile(r"\b(?:minutes?|hours?|days?|weeks?|months?|years?)\b", re.I),
     Wanted.FREQUENCY: re.compile(r"\b(?:every|each|once|twice|times|daily|weekly|monthly|yearly)\b", re.I),
     Wanted.NUMBER: re.compile(
@@ -73,8 +84,9 @@ KIND_WORDS = {
     | frozenset(("expensive", "cheap", "pay", "owe")),
     Wanted.DURATION: frozenset(("long", "take", "takes")),
     Wanted.FREQUENCY: frozenset(("often", "frequently", "times")),
-    Wanted.NUMBER: frozenset(("far", "big", "large", "tall", "many")),
+    Wanted.NUMBER: frozenset(("far", "big", "large", "tall", "many", "old", "age", "aged")),
     Wanted.CONTACT: frozenset(),
+    Wanted.DISCOUNT: frozenset(),
     Wanted.TIME: frozenset(("time", "times", "hours", "days", "late", "early")),
     Wanted.ANYTHING: frozenset(),
 }
@@ -86,6 +98,18 @@ def wanted_by(question: str) -> Wanted:
     return next((kind for kind, pattern in _WANTED if pattern.search(question)), Wanted.ANYTHING)
 
 
-def has_evidence(text: str, wanted: Wanted) -> bool:
-    """``text`` contains what such an answer must contain: a price tells an amount."""
+def counted_by(question: str) -> str:
+    """What "how many" counts; empty: nothing is counted. :param question: in lower case."""
+    match = _COUNTED.search(question)
+    return match["what"] if match else ""
+
+
+def has_evidence(text: str, wanted: Wanted, counted: str = "") -> bool:
+    """``text`` contains what such an answer must contain: a price tells an amount.
+
+    :param counted: how many of these are wanted: a number must stand before them.
+    """
+    if wanted is Wanted.NUMBER and counted:
+        number = rf"\b(?:\d+|{_NUMBER_WORDS})\b(?: [\w'-]+){{0,3}}? {re.escape(counted)}"
+        return re.search(number, text, re.I) is not None
     return wanted is Wanted.ANYTHING or _EVIDENCE[wanted].search(text) is not None

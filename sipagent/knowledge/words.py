@@ -8,22 +8,24 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from sipagent.knowledge.wanted import KIND_WORDS, Wanted, wanted_by
+from sipagent.knowledge.clauses import clauses_of
+from sipagent.knowledge.common_words import COMMON_WORDS
+from sipagent.knowledge.wanted import KIND_WORDS, Wanted, counted_by, wanted_by
 
 STOP_WORDS = frozenset(
     re.findall(
         r"\S+",
         """
-    a able about actually again ah all also am an and any anybody anymore anyone anywhere are as ask
-    asking at be because been both but by bye can cant could curious did do does doing done dont each
+    a able about actually again ah all also am an and any anybody anymore anyone anything anywhere are as
+    ask asking at be because been both but by bye can cant could curious did do does doing done dont each
     either else er ever for from gonna good got guys had has have having he hello her hey hi him his
     hoping how i id if ill im in into is it its ive just kind know let like may maybe me mean might mine
-    more most much must my need no nor not of oh ok okay on one or our out perhaps please possible
+    more most much must my need no nor not nothing of oh ok okay on one or our out perhaps please possible
     possibly question quick quickly really right say shall she should since so some somebody someone
     something somewhere sorry sort still sure tell than thank thanks that the their them then there
     these they thing things think this those to too uh um until us very wait wanna want wanted was we
     well were what whats when where whether which while whilst who why will with wonder wondering would
-    yeah yes you your youre yours
+    yeah yes you your youre yours yourself yourselves myself ourselves himself herself themselves
     """,
     )
 )
@@ -32,8 +34,8 @@ LIGHT_WORDS = frozenset(
     re.findall(
         r"\S+",
         """
-    accept afternoon allow allowed along also around available back big bit both bring brother business
-    busy buy call carry case come coming company correct cover dad daughter day different do
+    accept afternoon allow allowed along also appointment around available back big bit both bring brother
+    business busy buy call carry case come coming company correct cover dad daughter day different do
     earlier early end enter entrance even evening every everything exactly extra father few find first
     follow four frequently friend front full get give go going great guy guys handle happen hear help
     here high home house husband include inside item keep kind last late later learn leave let
@@ -42,29 +44,48 @@ LIGHT_WORDS = frozenset(
     part people person place plan plus practice problem provide public put quick reach ready real
     receive regular same see sell send serve service shop show side sister small sold something son soon
     special spot start stay stop support sure take taking talk terrible thing three ticket time today
-    together tomorrow tonight total town treat try turn two type use usual visit wait walk way week
-    weekend whole wife woman work year yesterday young
+    together tomorrow tonight total town treat try turn two type up use usual visit wait walk way week
+    whole wife woman work year yesterday young
     """,
     )
 )
 """Words that say a little: what they go with says the rest. As dictionaries have them."""
 _LIGHT_SHARE = 0.2
 _SYNONYMS = (
-    ("child", "children", "kid", "kids", "toddler", "baby", "babies"),
+    (
+        *("child", "children", "kid", "kids", "toddler", "toddlers", "baby", "babies", "infant", "infants"),
+        *("teen", "teens", "teenager", "teenagers", "grandchild", "grandchildren", "grandkids"),
+    ),
     ("car", "cars", "vehicle", "park", "parking", "garage"),
     ("bus", "buses", "train", "trains", "subway", "tram", "transport", "transit"),
-    ("wheelchair", "accessible", "elevator", "lift", "stairs", "steps", "ramp", "disabled"),
-    ("discount", "discounts", "reduction", "cheaper", "less", "off"),
+    (
+        *("wheelchair", "accessible", "elevator", "lift", "stairs", "steps", "ramp", "disabled"),
+        *("handicapped", "accessibility", "walker", "crutches", "rollator", "scooter"),
+    ),
+    ("discount", "discounts", "reduction", "reductions", "reduced", "rebate", "cheaper", "less", "off"),
     ("exam", "exams", "examination", "checkup", "checkups", "check"),
     ("wifi", "wi", "internet", "wlan", "wireless"),
     ("doctor", "doctors", "dr", "dentist", "dentists"),
-    ("installments", "instalments", "financing", "monthly"),
-    ("senior", "seniors", "retired", "pensioner", "pensioners", "elderly"),
+    ("installments", "instalments", "installment", "financing", "finance", "monthly", "split", "spread"),
+    ("pay", "paying", "payment", "payments", "settle"),
+    ("cancel", "cancelled", "canceled", "cancelling", "canceling", "cancellation"),
+    ("miss", "missed", "skip", "forget"),
+    ("paperwork", "papers", "documents", "document", "forms"),
+    ("pull", "pulled", "extract", "extracted", "extraction", "extractions", "remove", "removed", "removal"),
+    ("alcohol", "beer", "wine", "liquor", "booze"),
+    ("smoke", "smoking", "cigarette", "cigarettes", "vape", "vaping"),
+    ("eat", "eating", "food", "breakfast", "lunch", "dinner", "meal", "snack"),
+    ("medicine", "medicines", "medication", "medications", "meds", "drugs"),
+    ("language", "languages", "spanish", "french", "german", "chinese"),
+    ("pain", "hurts", "hurting", "ache", "aching", "agony"),
+    ("emergency", "emergencies", "urgent"),
+    ("senior", "seniors", "retired", "retiree", "retirees", "pensioner", "pensioners", "elderly"),
     ("located", "location", "address", "street", "directions"),
     ("old", "age", "aged"),
     ("refund", "refunds", "return", "returns"),
-    ("toilet", "toilets", "restroom", "restrooms", "bathroom"),
+    ("toilet", "toilets", "restroom", "restrooms", "bathroom", "washroom", "loo"),
     ("frightened", "afraid", "scared", "nervous", "anxious", "fear"),
+    ("tooth", "teeth"),
     ("phone", "telephone", "cell", "mobile"),
 )
 _SYNONYMS_OF = {word: group for group in _SYNONYMS for word in group}
@@ -87,7 +108,17 @@ _SOUNDS = tuple(
         (r"(.)\1", r"\1"),
     )
 )
-_CLAUSE_END = re.compile(r"(?<=[.,!?;:])(?<!\bdr\.)(?<!\bmr\.)(?<!\bms\.)(?<!\bmrs\.)(?<!\bst\.)\s+")
+_NAMED = re.compile(
+    r"\b(?:doctor|dr|mr|mrs|ms|miss)\b\.? (?!who|is|does|do|can|and|or|at|in|on|for|to)[a-z]+"
+)
+_QUALITY = re.compile(
+    r"^(?:so |and |but )?(?:is|are|was|were) (?!(?:there|it|that|this|these|those|you|we|i)\b)[\w' -]+? "
+    r"(?!(?:available|possible|offered|included|allowed|accepted|okay|ok|fine|here|there|today|now)\b)(\w+)\W*$"
+)
+_STATE = re.compile(
+    r"\b(?:i|we|he|she|they|it|my \w+)(?:'m|'s|'re|'ve got| am| is| are| has| have)(?: been)? (?!\w+ing\b)"
+)
+"""Says how somebody is or what they have; all may depend on it: "I'm pregnant, can I …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +129,15 @@ class Subject:
     """Those that matter, in order, each once."""
     asides: frozenset[str] = frozenset()
     """Of these the ones that stand beside the question: "I'm coming by bus, where …"."""
+    told: frozenset[str] = frozenset()
+    """What is told beside the question, but for how somebody is and what they have."""
+    names: frozenset[str] = frozenset()
+    """Titles and names: they tell of whom, and not what is asked."""
+    quality: str = ""
+    """Of "is it safe": what is asked of the subject, however common the word is."""
     wanted: Wanted = Wanted.ANYTHING
+    counted: str = ""
+    """What is to be counted, of "how many"."""
 
 
 def subject_of(text: str, is_question: Callable[[str], bool] = lambda clause: True) -> Subject:
@@ -110,17 +149,37 @@ def subject_of(text: str, is_question: Callable[[str], bool] = lambda clause: Tr
     wanted = wanted_by(lower)
     left_out = STOP_WORDS | KIND_WORDS[wanted]
     words: dict[str, bool] = {}
+    told: set[str] = set()
     points_back = False
-    for clause in _CLAUSE_END.split(lower):
+    for clause in clauses_of(lower):
         asks = is_question(clause)
         points_back |= asks and _POINTS_BACK.search(clause) is not None
         for word in words_of(clause):
             if word not in left_out:
                 words[word] = asks or words.get(word, False)
+                if not asks and not _STATE.search(clause):
+                    told.add(word)
     if _WHERE_WE_ARE.search(lower):
         words["address"] = True
     asides = frozenset(word for word, asks in words.items() if not asks)
-    return Subject(tuple(words), frozenset() if points_back or len(asides) == len(words) else asides, wanted)
+    is_vague = not any(weight_of(word) == 1.0 and not is_common(word) for word in words.keys() - asides)
+    if points_back or is_vague:
+        asides = frozenset()
+    return Subject(
+        tuple(words), asides, frozenset(told), _names_in(lower), _quality_in(lower), wanted, counted_by(lower)
+    )
+
+
+def _quality_in(lower: str) -> str:
+    found = _QUALITY.match(clauses_of(lower)[-1]) if lower else None
+    return found[1] if found else ""
+
+
+def _names_in(lower: str) -> frozenset[str]:
+    """Of people; none where it is asked who they are."""
+    if lower.startswith("who"):
+        return frozenset()
+    return frozenset(word for match in _NAMED.finditer(lower) for word in words_of(match[0]))
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -133,6 +192,11 @@ def weight_of(word: str) -> float:
     if word in STOP_WORDS:
         return 0.0
     return _LIGHT_SHARE if any(form in LIGHT_WORDS for form in _base_forms(word)) else 1.0
+
+
+def is_common(word: str) -> bool:
+    """It is used of everything, or is a figure: that nobody wrote it down says nothing."""
+    return word.isdecimal() or len(word) < 2 or any(form in COMMON_WORDS for form in _base_forms(word))
 
 
 def sound_of(word: str) -> str:

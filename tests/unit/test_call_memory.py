@@ -41,6 +41,11 @@ class Store:
         self.notes.setdefault(caller, {}).update(notes)
         self.keep_days = keep_days
 
+    def forget(self, number: str) -> None:
+        if self.is_broken:
+            raise LedgerError("the disk is gone")
+        self.notes.pop(number, None)
+
 
 @pytest.fixture
 def store() -> Store:
@@ -49,7 +54,7 @@ def store() -> Store:
 
 @pytest.fixture
 def remembrance(store: Store) -> Remembrance:
-    return Remembrance(store, {"maple": PERSONA})
+    return Remembrance(store, {"maple": PERSONA}, store.forget)
 
 
 def began(remembrance: Remembrance, offer: Offer = OFFER, persona: PersonaConfig = PERSONA) -> CallMemory:
@@ -130,3 +135,47 @@ def test_a_disk_that_fails_costs_the_notes_not_the_call(remembrance: Remembrance
     memory.outcome("booked", {})
     memory.close()
     assert memory.variables == {}
+
+
+def test_who_wants_to_be_forgotten_is_at_once_and_nothing_of_the_call_is_kept(
+    remembrance: Remembrance, store: Store
+) -> None:
+    began(remembrance).close()
+    memory = began(remembrance)
+    memory.outcome("booked", {"name": "Sarah Miller"})
+    memory.forget()
+    assert store.notes == {}
+    memory.outcome("booked", {"name": "Sarah Miller"})
+    with pytest.raises(LedgerError, match="forgotten"):
+        remembrance.remember(CallContext("c", OFFER.caller, "100", "maple"), {"dentist": "Dr. Lee"})
+    memory.close()
+    assert store.notes == {}
+    began(remembrance).close()  # the next call is another one
+    assert list(store.notes) == [OFFER.caller]
+
+
+def test_what_could_not_be_forgotten_is_tried_again_when_the_call_ends(
+    remembrance: Remembrance, store: Store
+) -> None:
+    began(remembrance).close()
+    memory = began(remembrance)
+    store.is_broken = True
+    memory.forget()
+    assert store.notes
+    store.is_broken = False
+    memory.close()
+    assert store.notes == {}
+
+
+def test_what_is_known_is_told_by_its_kind_alone(remembrance: Remembrance) -> None:
+    assert began(remembrance).kinds == ""
+    first = began(remembrance)
+    first.outcome("booked", {"name": "Sarah Miller"})
+    first.close()
+    remembrance.remember(CallContext("c", OFFER.caller, "100", "maple"), {"favourite_dentist": "Dr. Lee"})
+    memory = began(remembrance)
+    assert "Sarah" not in memory.kinds
+    assert "your name" in memory.kinds
+    assert "your favourite dentist" in memory.kinds
+    memory.forget()
+    assert memory.kinds == ""

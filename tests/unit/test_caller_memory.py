@@ -5,8 +5,12 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import structlog
 
+from sipagent.call.memory import Remembrance
+from sipagent.call.ports import Offer
 from sipagent.cli.main import main
+from sipagent.config.schema import PersonaConfig
 from sipagent.errors import LedgerError
 from sipagent.ledger import CallerMemory, Eraser, Keep, Kind, Ledger, LedgerReader, verify
 from sipagent.ledger.callers import MOST_NOTES
@@ -97,6 +101,25 @@ def test_forgetting_a_caller_destroys_the_notes_and_says_so(memory: CallerMemory
         if one.entry.kind == Kind.LEDGER_ERASED
     ]
     assert [body["callers_forgotten"] for body in bodies] == [1]
+
+
+def test_a_caller_who_says_so_is_forgotten_in_the_call_and_the_ledger_has_it(
+    memory: CallerMemory, ledger: Ledger
+) -> None:
+    persona = PersonaConfig(name="maple", greeting="Hello.", prompt_file=Path("p"), memory="on")
+    remembrance = Remembrance(memory, {"maple": persona}, Eraser(ledger).forget_caller)
+    memory.remember(CALLER, {"caller_name": "Sarah Miller"}, keep_days=30)
+    memory.remember(OTHER, {"a": "2"}, keep_days=30)
+    call = remembrance.begin(
+        persona, Offer("id", "trunk", "100", CALLER, "192.0.2.1"), structlog.get_logger()
+    )
+    assert call is not None
+    call.forget()
+    call.close()
+    assert (memory.recall(CALLER), memory.recall(OTHER)) == ({}, {"a": "2"})
+    ledger.checkpoint(durable=True)
+    kinds = [one.entry.kind for one in LedgerReader(ledger.folder, None).entries()]
+    assert Kind.LEDGER_ERASED in kinds
 
 
 def test_a_crash_in_the_middle_of_forgetting_is_made_good(memory: CallerMemory, ledger: Ledger) -> None:

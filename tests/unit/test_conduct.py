@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from sipagent.bench.guard_set import load_guard_cases
+from sipagent.bench.guard_set import SET_FILE, load_guard_cases
 from sipagent.bench.understanding_set import SET_DIR, load_cases
 from sipagent.brain.conduct import Topic, remark_in
 from sipagent.call.conduct import Conduct
@@ -15,6 +16,8 @@ from sipagent.config.persona import PersonaConfig
 pytestmark = pytest.mark.unit
 
 CASES = load_guard_cases()
+SOUNDS_LIKE = yaml.safe_load((SET_FILE.parent / "conduct.yaml").read_text(encoding="utf-8"))
+"""Topic → what is one, and what only sounds like one."""
 
 
 def persona(**guard: object) -> PersonaConfig:
@@ -41,6 +44,21 @@ def test_the_tuned_lines_are_recognised(topic: str) -> None:
         one.line for one in mine if (found := remark_in(one.line)) is None or found.topic.value != topic
     ]
     assert not missed
+
+
+@pytest.mark.parametrize("topic", ["crisis", "abuse", "robot", "language", "private"])
+def test_a_topic_is_found_however_it_is_said(topic: str) -> None:
+    lines = SOUNDS_LIKE[topic]["hit"]
+    assert len(lines) >= (40 if topic == "crisis" else 30)
+    missed = [line for line in lines if (found := remark_in(line)) is None or found.topic.value != topic]
+    assert not missed
+
+
+@pytest.mark.parametrize("topic", list(SOUNDS_LIKE))
+def test_what_only_sounds_like_a_topic_is_none(topic: str) -> None:
+    lines = SOUNDS_LIKE[topic]["free"]
+    assert len(lines) >= (40 if topic == "crisis" else 30)
+    assert {line: remark for line in lines if (remark := remark_in(line))} == {}
 
 
 @pytest.mark.parametrize(
@@ -131,3 +149,131 @@ def test_targets_must_exist() -> None:
     wrong = persona(crisis_transfer="nobody", languages={"fr": "nobody"})
     problems = dict(wrong.check())
     assert set(problems) == {"guard.crisis_transfer", "guard.languages.fr"}
+
+
+class Remembered:
+    """Stands for ``CallMemory``."""
+
+    def __init__(self, kinds: str = "your name") -> None:
+        self.kinds = kinds
+        self.count = 0
+
+    def forget(self) -> None:
+        self.count += 1
+
+
+def said_to(conduct: Conduct, number: int, text: str) -> str:
+    """What the program answers to a whole turn; empty: nothing."""
+    utterance = Utterance(number, attempt=number)
+    answer = conduct.prepare(utterance, text)
+    conduct.commit(utterance)
+    return answer.text if answer else ""
+
+
+def remembering(memory: Remembered, noted: list[str]) -> Conduct:
+    return Conduct(persona(), noted.append, memory)  # type: ignore[arg-type]  # a stand-in
+
+
+def test_who_wants_to_be_forgotten_is_asked_and_a_yes_forgets() -> None:
+    memory, noted = Remembered(), list[str]()
+    conduct = remembering(memory, noted)
+    assert said_to(conduct, 1, "please delete my data") == GuardConfig().forget
+    assert memory.count == 0
+    assert said_to(conduct, 2, "yes, please") == GuardConfig().forgotten
+    assert (memory.count, noted) == (1, ["forget", "forgotten"])
+    assert said_to(conduct, 3, "yes") == ""  # of something else
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [("no, leave it", GuardConfig().not_forgotten), ("on Monday", "")]
+)
+def test_without_a_yes_nothing_is_forgotten(answer: str, said: str) -> None:
+    memory, noted = Remembered(), list[str]()
+    conduct = remembering(memory, noted)
+    said_to(conduct, 1, "forget me")
+    assert said_to(conduct, 2, answer) == said
+    assert said_to(conduct, 3, "yes") == ""
+    assert memory.count == 0
+
+
+def test_a_yes_that_goes_on_forgets_nothing_before_its_turn_is_over() -> None:
+    memory = Remembered()
+    conduct = remembering(memory, [])
+    said_to(conduct, 1, "forget me")
+    conduct.prepare(Utterance(2, attempt=2), "yes")
+    assert memory.count == 0
+    assert said_to(conduct, 3, "no, don't") == GuardConfig().not_forgotten
+    assert memory.count == 0
+
+
+def test_what_is_known_is_told_by_kind_and_nothing_where_nothing_is() -> None:
+    assert said_to(remembering(Remembered(), []), 1, "what do you know about me?").endswith(" your name.")
+    assert (
+        said_to(remembering(Remembered(""), []), 1, "what do you know about me?")
+        == GuardConfig().not_remembered
+    )
+    for text in ("what do you know about me", "delete my data", "don't remember me"):
+        assert said_to(Conduct(persona(), lambda _: None), 1, text) == GuardConfig().not_remembered
+
+
+@pytest.mark.parametrize(
+    ("topic", "text"),
+    [
+        *(
+            (Topic.FORGET, text)
+            for text in (
+                "please delete my data",
+                "can you erase my personal information",
+                "forget me",
+                "please forget about me",
+                "I want to be forgotten",
+                "don't remember me",
+                "please don't save my number",
+                "I don't want you to store my data",
+                "delete everything you have on me",
+                "remove everything you know about me",
+                "stop saving my number",
+                "I'd like my data deleted",
+                "take me out of your system",
+                "Erase my records from your computer today.",
+            )
+        ),
+        *(
+            (Topic.KNOWN, text)
+            for text in (
+                "what do you know about me",
+                "what have you stored about me",
+                "what data do you have on me",
+                "what information do you keep about me",
+                "do you have anything on me",
+                "do you save my number",
+            )
+        ),
+        *(
+            (None, text)
+            for text in (
+                "don't forget me",
+                "did you forget about me",
+                "forget it",
+                "forget about the appointment",
+                "I forgot my number",
+                "I don't remember my number",
+                "you don't remember me",
+                "why don't you remember me",
+                "delete my appointment",
+                "please remove my stitches",
+                "take my name from the waiting list",
+                "remove my name from the waiting list",
+                "do you remember me",
+                "do you know me",
+                "do you have my insurance card",
+                "what do you need to know about me",
+                "can I change my number",
+                "what do you know about implants",
+            )
+        ),
+    ],
+)
+def test_what_callers_say_of_being_remembered(topic: Topic | None, text: str) -> None:
+    remark = remark_in(text)
+    assert (remark.topic if remark else None) is topic

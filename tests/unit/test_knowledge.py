@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from sipagent.bench.knowledge_set import load_questions
 from sipagent.brain.types import Message, Role
 from sipagent.call.answers import Answers, KnowledgeParts
 from sipagent.call.utterance import Utterance
 from sipagent.errors import ConfigError
 from sipagent.knowledge.asked import Asked, asked_in, is_follow_up
+from sipagent.knowledge.clauses import clauses_of
 from sipagent.knowledge.knowledge import Knowledge, Move
 from sipagent.knowledge.passages import Passage, passages_of, read_folder
 from sipagent.knowledge.wanted import Wanted, has_evidence
@@ -115,6 +117,76 @@ def test_advice(knowledge: Knowledge, text: str, move: Move, told: str) -> None:
     assert (advice.move, told in advice.text) == (move, True), advice
 
 
+@pytest.fixture(scope="module")
+def practice() -> Knowledge:
+    """What the example practice has written down."""
+    return load_questions()[0]
+
+
+@pytest.mark.parametrize(
+    ("known", "foreign"),
+    [
+        ("Do you do root canals?", "Do you do root canals for dogs?"),
+        ("do you straighten teeth", "do you straighten teeth for horses"),
+        ("is there parking", "is there parking for trucks"),
+        ("do you offer sedation", "do you offer sedation for hamsters"),
+        ("how much is a cleaning", "how much is a cleaning for my dog"),
+        ("do you have laughing gas", "is laughing gas safe"),
+        ("what happens if I miss my appointment", "what if I'm late for my appointment"),
+        ("who are the dentists", "is the dentist single"),
+        ("do you do root canals, Doctor Chen", "is Doctor Chen nice"),
+        ("can I pay cash", "is it cheaper to pay cash"),
+        ("do you offer discounts to seniors", "how many seniors do you treat"),
+    ],
+)
+def test_a_subject_that_nobody_wrote_down_weighs_against_an_answer(
+    practice: Knowledge, known: str, foreign: str
+) -> None:
+    assert practice.advise(known).move is Move.SAY
+    assert practice.advise(foreign).move is Move.DECLINE, practice.advise(foreign)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("how many dentists are there", "Paul Chen"),  # a list tells how many
+        ("how many parking spaces are there", "six"),
+        ("how much time does a cleaning take", "45 minutes"),
+        ("I have a pacemaker is that a problem", "pacemaker"),
+        ("I only have an hour how long does a cleaning take", "45 minutes"),
+        ("my dog has bad teeth but how much is a cleaning", "90 dollars"),
+        ("do you take a check", "by check"),  # one of several that the stored question names
+    ],
+)
+def test_what_is_written_down_is_told_however_it_is_asked(practice: Knowledge, text: str, told: str) -> None:
+    advice = practice.advise(text)
+    assert (advice.move, told in advice.text) == (Move.SAY, True), advice
+
+
+@pytest.mark.parametrize("text", ["I have diabetes is that a problem", "I'm pregnant can I get X-rays"])
+def test_what_a_caller_tells_of_themselves_is_part_of_the_question(practice: Knowledge, text: str) -> None:
+    assert practice.advise(text).move is Move.DECLINE
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("i have a pacemaker is that a problem", 2),
+        ("my tooth broke who can i call", 2),
+        ("i live far away and where can i park", 2),
+        ("hi, do you take visa", 2),
+        ("what do you charge", 1),
+        ("the problem is it hurts", 1),
+        ("tell me what it is", 1),
+        ("so do i", 1),
+        ("see dr. chen", 1),
+        ("", 0),
+    ],
+)
+def test_a_question_in_the_middle_begins_a_clause(text: str, clauses: int) -> None:
+    assert len(clauses_of(text)) == clauses, clauses_of(text)
+
+
 def test_a_follow_up_is_about_what_was_asked_before(knowledge: Knowledge) -> None:
     assert knowledge.advise("And for how long is it good?", "Do you have vouchers?").move is Move.SAY
     assert knowledge.advise("And how much is it?", "Is there a lift?").move is Move.DECLINE
@@ -136,6 +208,15 @@ def test_the_model_is_shown_no_more_than_the_budget() -> None:
         ("I was wondering whether you have parking", Asked.FACT),
         ("Hi there. My son is four. Do you see children?", Asked.FACT),
         ("Could you please transfer me?", Asked.DEED),
+        ("I'd like to come on Tuesday is that possible", Asked.DEED),
+        ("I need to move my appointment can you do that", Asked.DEED),
+        ("is it okay if I come at ten", Asked.DEED),
+        ("I broke a tooth can you see me today", Asked.DEED),
+        ("can you leave my car alone", Asked.FACT),
+        ("can I get an implant", Asked.FACT),
+        ("can I come by bus", Asked.FACT),
+        ("I need a root canal can you do that", Asked.FACT),
+        ("the thing is it hurts", Asked.NOTHING),
         ("Are you a robot?", Asked.TALK),
         ("What's my name?", Asked.TALK),
         ("Tuesday is fine", Asked.NOTHING),
