@@ -27,7 +27,7 @@ from sipagent.config.persona_engines import SttChoice, stt_choice
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import PLACEHOLDER, prepared, unfilled_of
 from sipagent.flows.free_talk import free_flow
-from sipagent.flows.machine import fixed_texts
+from sipagent.flows.phrases import fixed_texts
 from sipagent.flows.primer import primer_of
 from sipagent.flows.schema import Flow
 from sipagent.knowledge.knowledge import Knowledge

@@ -8,7 +8,7 @@ from sipagent.codecs.tones import silence
 from sipagent.config.schema import Config, PersonaConfig
 from sipagent.config.variables import PLACEHOLDER, prepared
 from sipagent.errors import AudioFormatError, ConfigError
-from sipagent.flows.machine import fixed_texts
+from sipagent.flows.phrases import fixed_texts
 from sipagent.flows.schema import Flow
 from sipagent.media.wav import read_wav
 from sipagent.speech.phrases import PhraseCache

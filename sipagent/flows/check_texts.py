@@ -54,6 +54,8 @@ def _texts(flow: Flow) -> Iterator[_Text]:
         yield f"states.{name}.transfer", state.transfer, entering
     for event, step in flow.everywhere.items():
         yield f"everywhere.{event}.say", step.say, ever
+    for intent, meant in flow.intents.items():
+        yield f"intents.{intent}.sure", meant.sure, nothing
     yield "confused", flow.confused, ever
     for name, slot in flow.slots.items():
         asked = [(known.entering[one], known.answered[one]) for one in known.entering

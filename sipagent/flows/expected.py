@@ -76,7 +76,7 @@ def expected_of(flow: Flow, talk: Talk) -> Expected:
         slots=tuple(flow.slots[name] for name in names),
         is_asked=bool(open_name),
         before=talk.slots[talk.confirming] if talk.confirming else None,
-        takes_yes_no=bool(talk.confirming) or YES in state.on or NO in state.on,
+        takes_yes_no=bool(talk.confirming or talk.doubted) or YES in state.on or NO in state.on,
         may_answer=state.answer and QUESTION not in state.on,
         is_free=state.free,
     )

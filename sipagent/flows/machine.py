@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sipagent.config.clock import clock_words
+from sipagent.flows.deeds import leads_to_deed
 from sipagent.flows.schema import (
     GOODBYE,
     NO,
@@ -24,13 +24,11 @@ from sipagent.flows.schema import (
     OPERATOR,
     QUESTION,
     REPEAT,
-    VARIABLE,
     YES,
     Flow,
     SlotConfig,
     StateConfig,
     StepConfig,
-    texts_of,
 )
 from sipagent.flows.slots.read import KEYED, is_read_back, least_digits, most_digits, read_back, read_slot
 from sipagent.flows.slots.values import Refused, Said, Value
@@ -54,6 +52,7 @@ from sipagent.flows.talk import (
     TransferFailed,
     Word,
 )
+from sipagent.flows.wording import filled
 
 _MOST_HOPS = 20
 """States passed without listening; the check of the file finds circles before."""
@@ -80,6 +79,8 @@ class _Run:
         self.hops = 0
 
     def take(self, event: Event) -> None:
+        if not isinstance(event, Heard):
+            self.talk = replace(self.talk, doubted="")
         talk = self.talk
         match event:
             case Opened(variables):
@@ -117,8 +118,14 @@ class _Run:
             self.talk = replace(self.talk, wants_person=True)
 
     def heard(self, text: str, meaning: Meaning) -> None:
-        self.talk = replace(self.talk, keyed="")
+        doubted = self.talk.doubted
+        self.talk = replace(self.talk, keyed="", doubted="")
         intent = meaning.intent
+        if doubted and intent == YES:
+            intent, meaning = doubted, Meaning(doubted, meaning.slots)
+        elif doubted and intent == NO:
+            self.ask(is_again=True)
+            return
         if intent in (OPERATOR, GOODBYE) and intent not in self.state.on:
             self.enter(getattr(self.flow, intent))
         elif intent == REPEAT and REPEAT not in self.state.on:
@@ -132,11 +139,23 @@ class _Run:
         elif intent == YES and self.changed(meaning.slots):
             self.take_slots(meaning.slots)  # "yes, but the name is Smith": asked once more
         elif intent in self.state.on or intent in self.flow.everywhere:
-            self.decided(self.state.on.get(intent) or self.flow.everywhere[intent], meaning.slots)
+            one = self.state.on.get(intent) or self.flow.everywhere[intent]
+            if meaning.is_sure or not leads_to_deed(self.flow, one):
+                self.decided(one, meaning.slots)
+            else:
+                self.doubt(intent)
         elif meaning.slots:
             self.take_slots(meaning.slots)
         else:
             self.not_understood(meaning.refused)
+
+    def doubt(self, intent: str) -> None:
+        """A model alone sets nothing going that cannot be undone."""
+        if text := self.flow.intents[intent].sure:
+            self.talk = replace(self.talk, doubted=intent)
+            self.say(text)
+        else:
+            self.not_understood("")
 
     def changed(self, slots: Mapping[str, Value]) -> bool:
         """Something that was known is told otherwise."""
@@ -287,7 +306,7 @@ class _Run:
         if self.talk.wants_person and self.flow.states[name].is_listening:
             self.talk, name = replace(self.talk, wants_person=False), self.flow.operator
         self.talk = replace(
-            self.talk, state=name, asking="", failures=0, refusals=0, keyed="", is_waiting=False
+            self.talk, state=name, asking="", doubted="", failures=0, refusals=0, keyed="", is_waiting=False
         )
         state = self.state
         if state.outcome:
@@ -367,27 +386,3 @@ class _Run:
 
     def filled(self, text: str) -> str:
         return filled(text, self.talk, self.now)
-
-
-def filled(text: str, talk: Talk, now: datetime) -> str:
-    """The text with its variables: slots as they are spoken, then the flow's variables and the clock."""
-
-    def value(name: str) -> str:
-        if name in talk.slots:
-            return talk.slots[name].spoken
-        if name in talk.variables:
-            return talk.variables[name]
-        return clock_words(now).get(name, "")
-
-    return VARIABLE.sub(lambda match: value(match[1]), text)
-
-
-def fixed_texts(flow: Flow, greeting: str) -> list[str]:
-    """What may be said word for word in every call, for the voice to prepare: texts without variables, and
-    the opening."""
-    _, opening = step(flow, Talk(), Opened(), datetime.min)
-    opened = " ".join([greeting, *(one.text for one in opening if isinstance(one, Say))]).strip()
-    texts = [opened, flow.confused, *(slot.ask for slot in flow.slots.values())]
-    for state in flow.states.values():
-        texts += [text for field_name, text in texts_of(state) if field_name != "word"]
-    return [text for text in dict.fromkeys(texts) if text and not VARIABLE.search(text)]

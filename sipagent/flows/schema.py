@@ -32,6 +32,9 @@ class IntentConfig:
     """How people say it, as differently as possible: the language model learns it from these."""
     keywords: tuple[str, ...] = ()
     """Words or phrases that decide it without a model; ``*`` at a word's end stands for any ending."""
+    sure: str = ""
+    """Asked for a yes where the model alone has found it and it leads to a deed, as "So you'll be there?".
+    Empty: the open question is asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,8 @@ class Meaning:
     slots: Mapping[str, Value] = field(default_factory=dict)
     refused: str = ""
     """Why what was said for the open slot cannot be."""
+    is_sure: bool = True
+    """False: the model alone has found the intent."""
 
 
 # --- events ---
@@ -135,6 +137,8 @@ class Talk:
     """Answers in a row that were of no use."""
     refusals: int = 0
     """Read-backs in a row that were not right."""
+    doubted: str = ""
+    """The intent that the model alone has found, and that waits for a yes."""
     wants_person: bool = False
     """Asked for while a tool was at work."""
     keyed: str = ""

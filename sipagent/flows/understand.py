@@ -130,7 +130,7 @@ def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meani
     if answer:
         is_mended = answer == YES or _OFFER.search(text) is not None
         return Meaning(answer, {n: v for n, v in slots.items() if is_mended or n in expected.filled})
-    if NO_ELSE in expected.intents and is_nothing_else(text):
+    if NO_ELSE in expected.intents and is_nothing_else(text) and not is_question(text):
         return Meaning(NO_ELSE)
     if slots and not is_aside and not (open_slot is None and expected.intents):
         return Meaning("", slots)
@@ -232,7 +232,8 @@ class Understanding:
         slots, refused = slots_in(expected, text, now)
         label = self._label(expected, text, slots, cancelled)
         if label in expected.intents:
-            return Meaning(label, {} if label in expected.passing else slots)
+            is_sure = label in keyword_hits(self.flow, expected.intents, text)
+            return Meaning(label, {} if label in expected.passing else slots, is_sure=is_sure)
         open_slot = expected.open_slot
         if open_slot is None and slots:
             is_asked = expected.may_answer and is_question(text) and not _OFFER.search(text)

@@ -182,6 +182,37 @@ def test_whoever_speaks_of_people_does_not_want_one_at_once(text: str) -> None:
     assert not wants_person(text)
 
 
+def test_a_model_alone_sets_nothing_going_that_cannot_be_undone() -> None:
+    reminder, call = flow("reminder"), after("reminder", "yes")
+    found = Meaning("cancel", is_sure=False)
+    talk = replace(call.talk, state="sure")
+    doubted, actions = step(reminder, talk, fm.Heard("Delete my appointment.", found), NOW)
+    assert actions == (fm.Say("So you don't need the appointment any more?"),)
+    done, actions = step(reminder, doubted, fm.Heard("Yes.", Meaning("yes")), NOW)
+    assert done.state == "cancel"
+    assert isinstance(actions[-1], fm.CallTool)
+    asked, actions = step(reminder, doubted, fm.Heard("No.", Meaning("no")), NOW)
+    assert (asked.state, asked.doubted, actions) == ("sure", "", (fm.Say("Shall I cancel the appointment?"),))
+    silent, _ = step(reminder, doubted, fm.Silent(), NOW)
+    assert silent.doubted == ""  # the open question has been asked since: a yes is its answer
+
+
+def test_what_the_model_finds_and_only_leads_on_needs_no_yes() -> None:
+    reminder, call = flow("reminder"), after("reminder", "yes")
+    found = Meaning("reschedule", is_sure=False)
+    led, _ = step(reminder, call.talk, fm.Heard("Something later?", found), NOW)
+    assert led.state == "new_time"
+
+
+def test_a_model_that_finds_a_deed_without_words_for_it_has_the_question_asked_again() -> None:
+    survey = flow("survey")
+    intents = {name: replace(one, sure="") for name, one in survey.intents.items()}
+    plain, talk = replace(survey, intents=intents), after("survey").talk
+    asked, actions = step(plain, talk, fm.Heard("Hm.", Meaning("refuse", is_sure=False)), NOW)
+    assert (asked.state, asked.failures) == ("hello", 1)
+    assert not any(isinstance(one, fm.SetOutcome | fm.HangUp) for one in actions)
+
+
 def test_an_appointment_is_told_only_to_whom_it_belongs() -> None:
     told = " ".join(after("reminder").hear("What time was that?"))
     assert "Tuesday at ten" not in told
