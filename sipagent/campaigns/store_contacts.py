@@ -106,7 +106,7 @@ class ContactStore(WishStore):
             (campaign, seconds_of(now), most),
         ).fetchall()
         return [
-            Waiting(_contact(row), row["attempts"], row["due_at"], row["unanswered"], Owed(row["owed"]))
+            Waiting(contact_of(row), row["attempts"], row["due_at"], row["unanswered"], Owed(row["owed"]))
             for row in rows
         ]
 
@@ -189,7 +189,8 @@ def _give_up(database: sqlite3.Connection, campaign: str, key: str, state: str, 
     )
 
 
-def _contact(row: sqlite3.Row) -> Contact:
+def contact_of(row: Mapping[str, Any]) -> Contact:
+    """As the list had it when the row was taken in."""
     facts = json.loads(row["facts"])
     return Contact(
         row["key"],
