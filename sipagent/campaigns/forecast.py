@@ -20,8 +20,8 @@ from sipagent.campaigns.known import Known, KnownContact
 from sipagent.campaigns.outcomes import Owed
 from sipagent.campaigns.pacing import CallFloor, NumberCall, Today, day_obstacle, number_free_from, price_of
 from sipagent.campaigns.running import Running
-from sipagent.campaigns.store_contacts import NOT_LISTED, standing_of
-from sipagent.campaigns.store_wishes import OPTED_OUT, moment_of, seconds_of
+from sipagent.campaigns.store_contacts import standing_of
+from sipagent.campaigns.store_wishes import NOT_LISTED, OPTED_OUT, moment_of, seconds_of
 from sipagent.campaigns.zones import zone
 from sipagent.config.campaign import CampaignConfig
 

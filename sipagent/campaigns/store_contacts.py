@@ -9,10 +9,15 @@ from typing import Any
 
 from sipagent.campaigns.contacts import Contact
 from sipagent.campaigns.outcomes import WRONG_PERSON, Outcome, Owed, nobody_answers
-from sipagent.campaigns.store_wishes import OPTED_OUT, WishStore, leave_untold, moment_of, seconds_of
+from sipagent.campaigns.store_wishes import (
+    NOT_LISTED,
+    OPTED_OUT,
+    WishStore,
+    leave_untold,
+    moment_of,
+    seconds_of,
+)
 
-NOT_LISTED = "no longer on the list"
-"""Why such a contact is not called, unless it comes back."""
 _NEVER_AGAIN = frozenset({Outcome.INVALID_NUMBER.value, Outcome.FAX.value, Outcome.OPTED_OUT.value})
 """Outcomes after which a number is not called by any later run of the campaign."""
 _TAKE_IN = (

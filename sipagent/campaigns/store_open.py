@@ -78,6 +78,14 @@ ALTER TABLE attempt ADD COLUMN sinks TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE attempt ADD COLUMN report_at INTEGER NOT NULL DEFAULT 0;
 """,
     ),
+    (
+        "wishes that were none, taken back",
+        """
+CREATE TABLE IF NOT EXISTS opt_in (
+  number TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, opted_out_at INTEGER NOT NULL,
+  how TEXT NOT NULL);
+""",
+    ),
 )
 
 
