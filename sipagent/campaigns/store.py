@@ -112,9 +112,9 @@ class CampaignStore(ContactStore):
                 (campaign, one.key),
             ).fetchone()
             cursor = database.execute(
-                "INSERT INTO attempt (campaign, key, number, n, state, server, lease_until, claimed_at) "
-                "VALUES (?, ?, ?, ?, 'claimed', ?, ?, ?)",
-                (campaign, one.key, one.number, n, self.server, now_s + LEASE_S, now_s),
+                "INSERT INTO attempt (campaign, key, number, n, state, server, lease_until, claimed_at, "
+                "consent) VALUES (?, ?, ?, ?, 'claimed', ?, ?, ?, ?)",
+                (campaign, one.key, one.number, n, self.server, now_s + LEASE_S, now_s, one.consent),
             )
             database.execute(
                 "UPDATE contact SET state='calling' WHERE campaign=? AND key=?", (campaign, one.key)

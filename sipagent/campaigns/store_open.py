@@ -79,6 +79,10 @@ ALTER TABLE attempt ADD COLUMN report_at INTEGER NOT NULL DEFAULT 0;
 """,
     ),
     (
+        "the evidence of consent with each call",
+        "ALTER TABLE attempt ADD COLUMN consent TEXT NOT NULL DEFAULT ''",
+    ),
+    (
         "wishes that were none, taken back",
         """
 CREATE TABLE IF NOT EXISTS opt_in (

@@ -67,6 +67,30 @@ def test_results_are_handed_on_once_and_again_where_the_command_fails(tmp_path: 
     assert os.stat(tmp_path / "r.csv").st_mode & 0o077 == 0
 
 
+def test_the_evidence_of_consent_that_allowed_a_call_is_handed_on_with_it(tmp_path: Path) -> None:
+    command = tmp_path / "hook"
+    command.write_text("#!/bin/sh\ncat >> told.jsonl\n")
+    command.chmod(0o755)
+    extra = f"results: {{csv: r.csv, jsonl: r.jsonl, command: {command}}}\nconsent: {{column: consent}}\n"
+    write_campaign(tmp_path)
+    row = "+15553000000,Europe/London"
+    (tmp_path / "list.csv").write_text(f"number,zone,consent\n{row},=web form of 1 March\n")
+    (tmp_path / "test.yaml").write_text(BASE + extra)
+    config = load_campaign(tmp_path / "test.yaml")
+    with life(tmp_path, config) as one:
+        one.store.want_run("test", MONDAY)
+        one.live(MONDAY, MONDAY + timedelta(hours=12))
+        (tmp_path / "list.csv").write_text(f"number,zone,consent\n{row},a letter of May\n")
+        one.store.want_run("test", MONDAY + timedelta(hours=12))
+        one.live(MONDAY + timedelta(hours=12), MONDAY + timedelta(hours=13))
+    with closing(StoreViews(tmp_path / "state.sqlite")) as views:
+        assert hand_on(config, views, pytest.fail) == 1
+    assert json.loads((tmp_path / "r.jsonl").read_text())["consent"] == "=web form of 1 March"
+    assert json.loads((tmp_path / "told.jsonl").read_text())["consent"] == "=web form of 1 March"
+    (cells,) = csv.DictReader((tmp_path / "r.csv").open())
+    assert cells["consent"] == "'=web form of 1 March"
+
+
 def test_a_torn_line_is_ended_before_the_next(tmp_path: Path) -> None:
     config = write_campaign(tmp_path, "results: {jsonl: r.jsonl}\n", people=1)
     (tmp_path / "r.jsonl").write_text('{"id": 1, "camp')
