@@ -2,6 +2,7 @@
 
 import queue
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -9,42 +10,22 @@ import numpy as np
 import pytest
 import structlog
 
-from sipagent.brain.types import SamplingLimits
 from sipagent.call.audit import CallAudit
-from sipagent.call.ear import HearingEngines
-from sipagent.call.parts import SessionParts
 from sipagent.call.ports import Line, LineDown, LineUp, Offer
 from sipagent.call.record import CallRecord
 from sipagent.call.session import Session
 from sipagent.call.tape import CallTape
-from sipagent.call.turn_rules import TurnRules
-from sipagent.call.utterance import SpeakingEngines
-from sipagent.call.work import Lane
 from sipagent.campaigns.conduct import Script
 from sipagent.campaigns.guide import CampaignGuide
 from sipagent.media.ring import AudioRings
-from sipagent.speech.phrases import PhraseCache
-from sipagent.units import Pcm16, monotonic_ms
-from tests.fakes.llm import FakeLlm
-from tests.fakes.personas import persona_of
-from tests.fakes.stt import FakeStt
-from tests.fakes.tts import FakeTts
+from sipagent.units import monotonic_ms
+from tests.fakes.parts import FakeParts
 
 pytestmark = pytest.mark.unit
 
 LOG = structlog.get_logger()
 SCRIPT = Script("This is an automated call.", "Please call us back.", "Maple Street Dental.", "9")
 DEADLINE_S = 10.0
-
-
-class LoudIsVoice:
-    """A VAD."""
-
-    def open(self) -> "LoudIsVoice":
-        return self
-
-    def probability(self, window: Pcm16) -> float:
-        return 0.95 if np.abs(window).max() > 500 else 0.02
 
 
 class Call:
@@ -54,22 +35,11 @@ class Call:
         self.told: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.audio = AudioRings()
         self.audio.open()
-        self._lanes = [Lane(name, 1, LOG) for name in ("stt", "eot", "reply", "tts")]
-        hears, ends, replies, speaks = self._lanes
-        for lane in self._lanes:
-            lane.start()
-        parts = SessionParts(
-            persona=persona_of(),
-            rules=TurnRules(),
-            hearing=HearingEngines(LoudIsVoice(), None, hears, ends, is_streaming=False),  # type: ignore[arg-type]  # a fake
-            speaking=SpeakingEngines(PhraseCache(FakeTts()), replies, speaks),
-            stream=FakeStt([(0, text)]).open_stream(),
-            conversation=FakeLlm().open_conversation("Be brief."),
-            limits=SamplingLimits(),
-            guide=CampaignGuide(
-                SCRIPT, "Europe/London", lambda: datetime.now(UTC), self._left, lambda: self.told.put("wish")
-            ),
+        self._parts = FakeParts(text)
+        guide = CampaignGuide(
+            SCRIPT, "Europe/London", lambda: datetime.now(UTC), self._left, lambda: self.told.put("wish")
         )
+        parts = replace(self._parts.of(), guide=guide)
         offer = Offer("1", "lab", "+15553000000", "+15550100", "192.0.2.1:5060", direction="out")
         audit = CallAudit(None, LOG)
         record, tape = CallRecord(LOG, audit), CallTape(None, None, audit.note, LOG)
@@ -96,8 +66,7 @@ class Call:
     def ends(self) -> list[str]:
         self.session.post(LineDown("caller hung up", 200, monotonic_ms()))
         assert self.session.join(DEADLINE_S)
-        for lane in self._lanes:
-            lane.close()
+        self._parts.close()
         told = []
         while not self.told.empty():
             told.append(self.told.get())
