@@ -20,11 +20,10 @@ from sipagent.lab.agent_process import wait_ready
 from sipagent.lab.child import Child, Events
 from sipagent.lab.people import Behaviour, People
 from tests.peer.running_agent import write_config
-from tests.unit.campaign_fixtures import write_campaign
+from tests.unit.campaign_fixtures import ALL_DAY, write_campaign
 
 pytestmark = pytest.mark.peer
 
-ALL_DAY = "".join(f"{day}: 00:00-24:00, " for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
 RINGS = "+15553000000"
 DEADLINE_S = LEASE_S + 40.0
 """The dead server's lease must run out before another one begins."""
@@ -32,14 +31,8 @@ DEADLINE_S = LEASE_S + 40.0
 
 def site(folder: Path, people: tuple[str, int]) -> Path:
     (folder / "campaigns").mkdir()
-    write_campaign(folder / "campaigns", people=5, calls_at_once=1)
-    file = folder / "campaigns/test.yaml"
-    text = file.read_text()
-    file.write_text(
-        text[: text.index("window:")]
-        + f"window: {{{ALL_DAY.rstrip(', ')}}}\nquiet_hours: {{override: true, reason: test}}\n"
-        + "retry: {attempts: 1}\nresults: {jsonl: out.jsonl}\n"
-    )
+    extra = "retry: {attempts: 1}\nresults: {jsonl: out.jsonl}\n"
+    write_campaign(folder / "campaigns", extra, people=5, calls_at_once=1, window=ALL_DAY)
     address = f"{people[0]}:{people[1]}"
     changes = {
         "trunks": [{"name": "lab", "domain": address, "caller_id": "+15550100", "options_s": 0}],
