@@ -17,11 +17,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from sipagent.campaigns.contacts import Contact
 from sipagent.campaigns.do_not_call import ON_LIST
 from sipagent.campaigns.known import Known, KnownContact
-from sipagent.campaigns.outcomes import Owed
+from sipagent.campaigns.outcomes import OPTED_OUT, Owed
 from sipagent.campaigns.pacing import CallFloor, NumberCall, Today, day_obstacle, number_free_from, price_of
 from sipagent.campaigns.running import Running
 from sipagent.campaigns.store_contacts import standing_of
-from sipagent.campaigns.store_wishes import NOT_LISTED, OPTED_OUT, moment_of, seconds_of
+from sipagent.campaigns.store_wishes import NOT_LISTED, moment_of, seconds_of
 from sipagent.campaigns.zones import zone
 from sipagent.config.campaign import CampaignConfig
 

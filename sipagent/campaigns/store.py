@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from sipagent.campaigns.contacts import Contact
-from sipagent.campaigns.outcomes import SPOKEN_TO, Ending, FlowResult, Follow, Outcome, Owed, Tries
+from sipagent.campaigns.outcomes import OPTED_OUT, SPOKEN_TO, Ending, FlowResult, Follow, Outcome, Owed, Tries
 from sipagent.campaigns.pacing import LOOK_BACK, CallFloor, NumberCall, Today, number_free_from
 from sipagent.campaigns.store_contacts import ContactStore, Waiting
-from sipagent.campaigns.store_wishes import CUT_OFF, NOT_LISTED, OPTED_OUT, leave_untold, seconds_of
+from sipagent.campaigns.store_wishes import CUT_OFF, NOT_LISTED, leave_untold, seconds_of
 
 LEASE_S = 60
 """A server that has not renewed for so long is taken for dead."""

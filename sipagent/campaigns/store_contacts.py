@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from sipagent.campaigns.contacts import Contact
-from sipagent.campaigns.outcomes import WRONG_PERSON, Outcome, Owed, nobody_answers
+from sipagent.campaigns.outcomes import OPTED_OUT, WRONG_PERSON, Outcome, Owed, nobody_answers
 from sipagent.campaigns.store_wishes import (
     NOT_LISTED,
-    OPTED_OUT,
     WishStore,
     leave_untold,
     moment_of,

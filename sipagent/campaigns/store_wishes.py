@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sipagent.campaigns.outcomes import Outcome, Owed
+from sipagent.campaigns.outcomes import OPTED_OUT, Outcome, Owed
 from sipagent.campaigns.store_open import open_store
 from sipagent.errors import CampaignStateError
 
-OPTED_OUT = "opted out"
-"""Why such a contact is not called."""
 NOT_LISTED = "no longer on the list"
 """Why such a contact is not called, unless it comes back."""
 CUT_OFF = "the server died during the call"
