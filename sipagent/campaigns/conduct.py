@@ -111,7 +111,8 @@ class Conduct:
         self._offset_ms = 0
         self._now_ms = 0
         self._has_introduced = False
-        self._wants_no_calls = False
+        self.wants_no_calls = False
+        """The person has asked for it, for certain."""
         self._wished_ms: int | None = None
         """When the words so far first meant: never again."""
         self._is_left = self._is_answered = False
@@ -189,7 +190,7 @@ class Conduct:
         :param results: of the flow.
         """
         found = tuple(results)
-        if self._wants_no_calls or self._wished_ms is not None:
+        if self.wants_no_calls or self._wished_ms is not None:
             found = (*found, FlowResult(OPT_OUT))
         answerer = self.answerer.value if self.answerer else ""
         return Ending(self._outcome(found, sip_status), sip_status, answerer, talk_ms, found)
@@ -269,7 +270,7 @@ class Conduct:
 
     def _opt_out(self) -> tuple[Action, ...]:
         """At once: whatever is being said stops."""
-        self._wants_no_calls = True
+        self.wants_no_calls = True
         return (StopFlow(), *self._over())
 
     def _over(self) -> tuple[Action, ...]:

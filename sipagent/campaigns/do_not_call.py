@@ -5,6 +5,9 @@ from pathlib import Path
 from sipagent.campaigns.zones import NotCallable, e164
 from sipagent.errors import ConfigError
 
+ON_LIST = "on a do-not-call list"
+"""Why such a contact is not called."""
+
 
 class NumberFiles:
     """The operator's lists, read again when a file changes. Not thread-safe."""

@@ -3,25 +3,29 @@
 ::
 
     do-not-call files ─┐
-    opt-outs, states ──┼─▶ forecast ─▶ for each contact: the first time at which it may be called, or why not
+    opt-outs, states ──┤
+    calls of late ─────┼─▶ forecast ─▶ for each contact: the first time at which it may be called, or why not
     run, window, caps ─┘
 """
 
 import heapq
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from sipagent.campaigns.contacts import Contact
-from sipagent.campaigns.known import Known
-from sipagent.campaigns.pacing import Today, day_obstacle, price_of
+from sipagent.campaigns.do_not_call import ON_LIST
+from sipagent.campaigns.known import Known, KnownContact
+from sipagent.campaigns.outcomes import OPTED_OUT, Owed
+from sipagent.campaigns.pacing import CallFloor, NumberCall, Today, day_obstacle, number_free_from, price_of
 from sipagent.campaigns.running import Running
+from sipagent.campaigns.store_contacts import standing_of
+from sipagent.campaigns.store_wishes import NOT_LISTED, moment_of, seconds_of
 from sipagent.campaigns.zones import zone
 from sipagent.config.campaign import CampaignConfig
 
 _MOST_RUNS = 60
-ON_LIST, OPTED_OUT = "on a do-not-call list", "opted out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,76 +42,190 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    begins: datetime | None
-    ends: datetime | None
-    """None: when everybody was called."""
+class _Plan:
+    """The next call of a contact that may be called."""
 
-    @classmethod
-    def at(cls, one: Running, start: datetime | None, now: datetime) -> "_Run":
-        if one.schedule is None:
-            return cls(now, None)
-        return cls(max(start, now), start + one.schedule.open_for) if start else cls(None, None)
+    contact: Contact
+    start: datetime
+    """Not before."""
+    ends: datetime | None
+    """When its run is over for it; None: it is not."""
+    owed: Owed = Owed.NOTHING
+    is_enrolled: bool = False
+    """In the run that goes on, with the facts that the list had then."""
 
 
 def forecast(
-    config: CampaignConfig, contacts: Iterable[Contact], known: Known, now: datetime
+    config: CampaignConfig,
+    contacts: Iterable[Contact],
+    known: Known,
+    now: datetime,
+    floor: CallFloor | None = None,
 ) -> list[Forecast]:
-    """One for each contact, in order. Nobody is called before the time that is told; the calls of others may
-    make it later.
+    """One for each contact, in order; then those who wait although the list has them no more.
 
+    Nobody is called before the time that is told; the calls of others may make it later.
+
+    :param floor: what no number is called beyond; None: as where sip.yaml says nothing.
     :raises ConfigError: a do-not-call file cannot be read.
     """
-    one = Running.of(config)
-    listed = one.lists.numbers()
-    present, coming = _runs(one, known, now)
-    found: list[Forecast] = []
-    waiting: list[tuple[datetime, int, _Run]] = []
-    for index, contact in enumerate(contacts):
-        why = _settled(contact, known, listed)
-        before = known.contacts.get(contact.key)
-        run = present if present and before and before.state == "waiting" else coming
-        if not why and run.begins is not None:
-            start = max(run.begins, before.due) if before and before.state == "waiting" else run.begins
-            at = one.window.next_open(contact.zones, start)
-            if at is not None:
-                waiting.append((at, index, run))
-                found.append(Forecast(contact))
-                continue
-            found.append(Forecast(contact, why=_never(one, contact, start), is_fault=True))
+    listed = {contact.key: contact for contact in contacts}
+    gone = [key for key, one in known.contacts.items() if key not in listed and one.state == "waiting"]
+    plans = _Plans(config, listed, known, now, floor or CallFloor())
+    return _give_out(plans, _Caps(config, known, now), [*listed, *gone])
+
+
+class _Plans:
+    """What the runner would do with one contact, the others apart."""
+
+    def __init__(
+        self,
+        config: CampaignConfig,
+        listed: Mapping[str, Contact],
+        known: Known,
+        now: datetime,
+        floor: CallFloor,
+    ) -> None:
+        self.one = Running.of(config)
+        self._listed, self._known, self.now, self._floor = listed, known, now, floor
+        self._on_lists = self.one.lists.numbers()
+        self._calls = defaultdict(list, {number: list(calls) for number, calls in known.calls.items()})
+        schedule = self.one.schedule
+        opened = schedule.open_run(now) if schedule else None
+        is_due = opened is not None and (known.run_at is None or known.run_at < opened)
+        self._over: datetime | None = None
+        """When the run that goes on is over."""
+        if schedule is not None and known.run_at is not None:
+            self._over = known.run_at + schedule.open_for
+        self._read_at: datetime | None = None
+        """When the list is taken in, again; None: not by itself."""
+        self._read_over: datetime | None = None
+        """When the run of that list is over; None: when everybody was called."""
+        if known.is_wanted or schedule is None:
+            self._read_at = now if known.is_wanted else None
+            self._read_over = now + schedule.open_for if schedule else None
         else:
-            found.append(Forecast(contact, why=why or "no run begins any more", is_fault=not why))
-    _give_out(one, _Caps(config, known, now), waiting, found)
-    return found
+            start = opened if is_due else schedule.next_start(now)
+            if start is not None:
+                self._read_at, self._read_over = max(start, now), start + schedule.open_for
+
+    def first(self, key: str) -> "_Plan | Forecast":
+        """Of the run that goes on, else of the next."""
+        before = self._known.contacts.get(key)
+        if before is None or before.state != "waiting" or not self._is_enrolled(before):
+            return self.next_run(key)
+        ends = self._read_at if before.owed else _earlier(self._read_at, self._over)
+        start = max(self.now, before.due)
+        return self._allowed(_Plan(before.contact, start, ends, before.owed, is_enrolled=True))
+
+    def next_run(self, key: str) -> "_Plan | Forecast":
+        """What it comes to when the list is read."""
+        contact, before = self._listed.get(key), self._known.contacts.get(key)
+        if contact is None:
+            return Forecast(self._known.contacts[key].contact, why=NOT_LISTED)
+        begins = self._read_at
+        if begins is None and self.one.schedule is None:
+            begins = self.now  # as if somebody asked for a run
+        standing = standing_of(
+            self._when_read(before), contact.number, seconds_of(begins or self.now),
+            self.one.config.contacts.again == "each_run", self.one.config.retry.unanswered,
+        )  # fmt: skip
+        if standing is None:
+            return self._barred(contact) or Forecast(contact, why=_words_of(before))
+        if standing.state == "done":
+            return self._barred(contact) or Forecast(contact, why=standing.why)
+        if begins is None:
+            return self._barred(contact) or Forecast(contact, why="no run begins any more", is_fault=True)
+        ends = None if standing.owed else self._read_over
+        start = max(begins, moment_of(standing.due_s))
+        return self._allowed(_Plan(contact, start, ends, Owed(standing.owed)))
+
+    def next_call(self, plan: _Plan | Forecast, start: datetime) -> tuple[_Plan, datetime] | Forecast:
+        """The first moment from ``start`` on, in this run or a later one; else why there is none."""
+        if isinstance(plan, _Plan) and plan.is_enrolled and self._is_over(plan, max(start, plan.start)):
+            plan = self.next_run(plan.contact.key)
+            start = self.now  # the run begins everything anew
+        if isinstance(plan, Forecast):
+            return plan
+        contact, start = plan.contact, max(start, plan.start, self.free(plan))
+        at = self.one.window.next_open(contact.zones, start)
+        if at is None:
+            return Forecast(contact, why=_never(self.one, contact, start), is_fault=True)
+        if plan.ends is None or at < plan.ends:
+            return plan, at
+        later = self._in_later_run(contact, at)
+        if later is None:
+            return Forecast(contact, why=_not_in_a_run(self.one, contact, at), is_fault=True)
+        return plan, later
+
+    def free(self, plan: _Plan) -> datetime:
+        """When its number may be called, by whomever."""
+        calls = self._calls.get(plan.contact.number, ())
+        is_agreed = plan.owed is Owed.AT_MOMENT
+        return moment_of(number_free_from(self._floor, calls, is_moment_agreed=is_agreed))
+
+    def note_call(self, plan: _Plan, at: datetime) -> None:
+        """It is called then; others may have the same number."""
+        at_s = seconds_of(at)
+        self._calls[plan.contact.number].append(NumberCall(at_s, at_s))
+
+    def _is_over(self, plan: _Plan, start: datetime) -> bool:
+        """Its run is, before it may be called from ``start`` on."""
+        at = self.one.window.next_open(plan.contact.zones, max(start, self.free(plan)))
+        return at is None or (plan.ends is not None and at >= plan.ends)
+
+    def _in_later_run(self, contact: Contact, at: datetime | None) -> datetime | None:
+        """The first time from ``at`` on at which a run is open as well; None: no run of the next many is."""
+        schedule = self.one.schedule
+        assert schedule is not None
+        for _ in range(_MOST_RUNS):
+            if at is None or schedule.open_run(at) is not None:
+                return at
+            start = schedule.next_start(at)
+            at = self.one.window.next_open(contact.zones, start) if start is not None else None
+        return None
+
+    def _is_enrolled(self, before: KnownContact) -> bool:
+        """Its list is that of the latest run: it was not being called when that one was read without it."""
+        return self._known.run_at is not None and before.run_at >= self._known.run_at
+
+    def _when_read(self, before: KnownContact | None) -> dict[str, object] | None:
+        """The row as it is when the next run takes it in: whoever was promised nothing is given up before."""
+        if before is None:
+            return None
+        is_given_up = self.one.schedule is not None and self._known.run_at is not None and not before.owed
+        return (
+            {**before.row, "state": "expired"}
+            if before.state == "waiting" and is_given_up
+            else {**before.row}
+        )
+
+    def _allowed(self, plan: _Plan) -> "_Plan | Forecast":
+        if (barred := self._barred(plan.contact)) is not None:
+            return barred
+        if self._known.state != "running":
+            return Forecast(plan.contact, why=f"the campaign is {self._known.state}: {self._known.why}")
+        return plan
+
+    def _barred(self, contact: Contact) -> Forecast | None:
+        if contact.number in self._on_lists:
+            return Forecast(contact, why=ON_LIST)
+        return Forecast(contact, why=OPTED_OUT) if contact.number in self._known.opted_out else None
 
 
-def _runs(one: Running, known: Known, now: datetime) -> tuple[_Run | None, _Run]:
-    """The run that goes on, and the one that takes in the list (again)."""
-    if one.schedule is None:
-        return None, _Run(now, None)
-    opened = one.schedule.open_run(now)
-    goes_on = opened is not None and known.run_at is not None and known.run_at >= opened
-    present = _Run.at(one, known.run_at, now) if goes_on else None
-    start = opened if opened is not None and not goes_on else one.schedule.next_start(now)
-    return present, _Run.at(one, now if known.is_wanted else start, now)
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)
 
 
-def _settled(contact: Contact, known: Known, listed: frozenset[str]) -> str:
+def _words_of(before: KnownContact | None) -> str:
     """Why nothing more is done."""
-    if contact.number in listed:
-        return ON_LIST
-    if contact.number in known.opted_out:
-        return OPTED_OUT
-    before = known.contacts.get(contact.key)
-    if before is not None and before.state == "done":
-        return f"done: {before.why}" if before.why else "done"
-    if before is not None and before.state == "unsettled":
-        return "a crash cut its call off; sipagent campaign resume --unsettled"
-    if before is not None and before.state == "calling":
-        return "is being called"
-    if known.state != "running":
-        return f"the campaign is {known.state}: {known.why}"
-    return ""
+    assert before is not None  # whoever is not known is called
+    match before.state:
+        case "unsettled":
+            return "a crash cut its call off; sipagent campaign resume --unsettled"
+        case "calling":
+            return "is being called"
+    return f"done: {before.why}" if before.why else "done"
 
 
 def _never(one: Running, contact: Contact, start: datetime) -> str:
@@ -158,46 +276,32 @@ class _Caps:
         return day
 
 
-def _in_later_run(one: Running, contact: Contact, at: datetime | None) -> datetime | None:
-    """The first time from ``at`` on at which a run is open as well; None: no run of the next many is."""
-    assert one.schedule is not None
-    for _ in range(_MOST_RUNS):
-        if at is None or one.schedule.open_run(at) is not None:
-            return at
-        start = one.schedule.next_start(at)
-        at = one.window.next_open(contact.zones, start) if start is not None else None
-    return None
+def _give_out(plans: _Plans, caps: _Caps, keys: Sequence[str]) -> list[Forecast]:
+    """Times in their order, those who were promised a call first, no more of a day than the caps allow."""
+    found: dict[str, Forecast] = {}
+    heap: list[tuple[datetime, bool, str, _Plan]] = []
 
+    def wait(key: str, plan: _Plan | Forecast, start: datetime) -> None:
+        call = plans.next_call(plan, start)
+        if isinstance(call, Forecast):
+            found[key] = call
+        else:
+            heapq.heappush(heap, (call[1], not call[0].owed, key, call[0]))
 
-def _give_out(
-    one: Running, caps: _Caps, waiting: list[tuple[datetime, int, _Run]], found: list[Forecast]
-) -> None:
-    """Times in their order, no more of a day than the caps allow."""
-    runs = {index: run for _, index, run in waiting}
-    heap = [(at, index) for at, index, _ in waiting]
-    heapq.heapify(heap)
+    for key in keys:
+        wait(key, plans.first(key), plans.now)
     while heap:
-        at, index = heapq.heappop(heap)
-        contact, ends = found[index].contact, runs[index].ends
-        later: datetime | None = None
-        if ends is not None and at >= ends:
-            later, runs[index] = _in_later_run(one, contact, at), _Run(at, None)
-            why = _not_in_a_run(one, contact, at)
+        at, _, key, plan = heapq.heappop(heap)
+        if plans.free(plan) > at:  # another contact with its number was faster
+            wait(key, plan, at)
         elif caps.never:
-            why = caps.never
+            found[key] = Forecast(plan.contact, why=caps.never, is_fault=True)
         elif caps.take(at.date()):
-            found[index] = Forecast(contact, at)
-            continue
+            found[key] = Forecast(plan.contact, at)
+            plans.note_call(plan, at)
         else:
-            midnight = datetime.combine(caps.free_day(at.date()), time(), UTC)
-            later = one.window.next_open(contact.zones, midnight)
-            if later is not None and one.schedule is not None:
-                later = _in_later_run(one, contact, later)
-            why = _never(one, contact, midnight)
-        if later is None:
-            found[index] = Forecast(contact, why=why, is_fault=True)
-        else:
-            heapq.heappush(heap, (later, index))
+            wait(key, plan, datetime.combine(caps.free_day(at.date()), time(), UTC))
+    return [found[key] for key in keys]
 
 
 def _not_in_a_run(one: Running, contact: Contact, at: datetime) -> str:

@@ -9,7 +9,7 @@ from sipagent.call.guide import Stage
 from sipagent.campaigns.answering import WINDOW_MS, Window
 from sipagent.campaigns.conduct import Action, Conduct, HangUp, Say, Script, StartFlow, StopFlow, Transcribe
 from sipagent.campaigns.line_tones import tones_in
-from sipagent.campaigns.outcomes import CALL_BACK, Ending, FlowResult, Outcome
+from sipagent.campaigns.outcomes import CALL_BACK, OPT_OUT, Ending, FlowResult, Outcome
 from sipagent.campaigns.zones import zone
 from sipagent.units import Pcm16
 
@@ -89,11 +89,14 @@ class CampaignGuide:
         if name == CALL_BACK and (at := moment_in(facts.values(), self._zone_name, self._clock())):
             facts["at"] = at.isoformat(timespec="minutes")
         self._results = [one for one in self._results if one.name != name] + [FlowResult(name, facts)]
-        self._tell_wish()
+        if name == OPT_OUT:
+            self._tell_wish()
 
     def left(self, *, is_broken: bool) -> None:
-        """As ``Guide.left``."""
+        """As ``Guide.left``. What might have gone on ends here."""
         self._stage, self._is_broken = None, is_broken
+        if self._conduct.ending(0, 0, self._results).wants_no_more_calls:
+            self._tell_wish()
         self._on_left(self)
 
     def ending(self, sip_status: int, talk_ms: int) -> Ending:
@@ -110,12 +113,12 @@ class CampaignGuide:
 
     def _tell_wish(self) -> None:
         """Before anything else is done: the wish must outlive us."""
-        if not self._has_opted_out and self._conduct.ending(0, 0, self._results).wants_no_more_calls:
+        if not self._has_opted_out:
             self._has_opted_out = True
             self._on_opted_out()
 
     def _do(self, actions: tuple[Action, ...]) -> None:
-        if actions:
+        if self._conduct.wants_no_calls:
             self._tell_wish()
         for action in actions:
             if self._stage is None:

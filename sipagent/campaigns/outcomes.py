@@ -52,6 +52,8 @@ CALL_BACK = "call_back"
 """Result of a flow with ``at``, an ISO time: the person wants to be called then."""
 WRONG_PERSON = "wrong_person"
 OPT_OUT = "opt_out"
+OPTED_OUT = "opted out"
+"""Why such a contact is not called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def outcome_of_status(status: int) -> Outcome:
 def follow_up(ending: Ending, retry: RetryConfig, tries: Tries, now: datetime) -> Follow:
     """Another attempt or none; a wish to be called back counts even beyond ``retry.attempts``, once."""
     if ending.wants_no_more_calls:
-        return Follow(None, "opted out")
+        return Follow(None, OPTED_OUT)
     wish = next((one for one in ending.results if one.name == CALL_BACK), None)
     if wish is not None and tries.in_run <= retry.attempts:
         at = _moment(wish.data.get("at", ""))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from sipagent.campaigns.outcomes import NOT_CARRIED, REACHED, Outcome
 from sipagent.config.campaign import CampaignLimitsConfig
+from sipagent.config.campaigns import CampaignsConfig
 
 _DAY_S = 86_400
 
@@ -81,6 +82,38 @@ class CallFloor:
     """From the end of a call to the next."""
     most_a_day: int = 3
     """In any 24 hours."""
+
+    @classmethod
+    def of(cls, section: CampaignsConfig) -> "CallFloor":
+        """As ``campaigns`` of sip.yaml has it."""
+        return cls(timedelta(seconds=section.pause.seconds), section.calls_per_number)
+
+
+LOOK_BACK = timedelta(days=2)
+"""Calls that began before that long have no say: no pause is longer than a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCall:
+    """A call to a number, by whatever campaign."""
+
+    began_s: int
+    ended_s: int
+    """The began while it is not known."""
+    may_last_until_s: int = 0
+    """Nobody knows how it ended, and until then it may go on; 0: it is over."""
+
+
+def number_free_from(floor: CallFloor, calls: Sequence[NumberCall], *, is_moment_agreed: bool) -> int:
+    """The first second at which a number may be called again; in the past: now.
+
+    :param calls: of the last ``LOOK_BACK``, the latest last.
+    :param is_moment_agreed: the person wants to be called then, whatever the floor.
+    """
+    free_s = max((call.may_last_until_s for call in calls), default=0)
+    if is_moment_agreed:
+        return free_s
+    return max(free_s, free_from(floor, [(call.began_s, call.ended_s) for call in calls]))
 
 
 def free_from(floor: CallFloor, calls: Sequence[tuple[int, int]]) -> int:

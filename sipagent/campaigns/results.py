@@ -24,7 +24,7 @@ _MOST_FAILURES = 3
 """In a row and in one round, after which a sink is left alone until the next."""
 _COLUMNS = (
     "id", "campaign", "key", "number", "n", "state", "dialled_utc", "settled_utc", "outcome", "answerer",
-    "sip_status", "talk_ms", "cost", "results",
+    "sip_status", "talk_ms", "cost", "results", "consent",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sipagent.campaigns.dialler import Dialler, Finished
+from sipagent.campaigns.do_not_call import ON_LIST
 from sipagent.campaigns.list_reader import ListReader, ReadAtOnce
 from sipagent.campaigns.outcomes import Ending, Outcome
 from sipagent.campaigns.pacing import CallFloor, breaker_reason, day_obstacle, price_of
@@ -284,7 +285,7 @@ class CampaignRunner(Settling):
     def _may_call(self, one: Running, waiting: Waiting, now: datetime) -> bool:
         contact, name = waiting.contact, one.config.name
         if contact.number in one.lists.numbers():
-            self._store.give_up(name, contact.key, "on a do-not-call list")
+            self._store.give_up(name, contact.key, ON_LIST)
             self._decide(one, "not_called", "do_not_call", contact.number)
             return False
         if not one.window.obstacle(contact.zones, now):

@@ -11,7 +11,7 @@ import platform
 import random
 import threading
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import structlog
 
@@ -47,7 +47,7 @@ class CampaignService:
         self._dialler = AgentDialler(config, agent)
         self._campaigns: tuple[CampaignConfig, ...] = ()
         self._state_file = config.campaigns.state_file
-        self._floor = floor_of(config)
+        self._floor = CallFloor.of(config.campaigns)
         self._kept_free = config.campaigns.lines_kept_free
         self._runner: CampaignRunner | None = None
         self._stop, self._ends, self._is_settled = threading.Event(), threading.Event(), threading.Event()
@@ -68,7 +68,7 @@ class CampaignService:
                 self._log.error("campaigns.not_taken", problem=problem, effect="nothing has changed")
             return
         self._dialler.use(config)
-        self._campaigns, self._floor = campaigns, floor_of(config)
+        self._campaigns, self._floor = campaigns, CallFloor.of(config.campaigns)
         self._log.info("campaigns.taken", campaigns=[one.name for one in campaigns])
         if self._runner is not None:
             self._runner.use(campaigns, self._floor)
@@ -151,12 +151,6 @@ def load_all(config: Config) -> tuple[CampaignConfig, ...]:
     trunks = [trunk.name for trunk in config.trunks]
     campaigns = load_campaigns(config.campaigns.dir, personas=config.personas, trunks=trunks)
     return with_voicemails(campaigns, config)
-
-
-def floor_of(config: Config) -> CallFloor:
-    """What no number is called beyond."""
-    section = config.campaigns
-    return CallFloor(timedelta(seconds=section.pause.seconds), section.calls_per_number)
 
 
 def server_name() -> str:

@@ -13,16 +13,17 @@ change nothing any more.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sipagent.campaigns.contacts import Contact
-from sipagent.campaigns.outcomes import SPOKEN_TO, Ending, FlowResult, Follow, Outcome, Owed, Tries
-from sipagent.campaigns.pacing import CallFloor, Today, free_from
-from sipagent.campaigns.store_contacts import NOT_LISTED, ContactStore, Waiting
-from sipagent.campaigns.store_wishes import OPTED_OUT, leave_untold, seconds_of
+from sipagent.campaigns.outcomes import OPTED_OUT, SPOKEN_TO, Ending, FlowResult, Follow, Outcome, Owed, Tries
+from sipagent.campaigns.pacing import LOOK_BACK, CallFloor, NumberCall, Today, number_free_from
+from sipagent.campaigns.store_contacts import ContactStore, Waiting
+from sipagent.campaigns.store_wishes import CUT_OFF, NOT_LISTED, leave_untold, seconds_of
 
 LEASE_S = 60
 """A server that has not renewed for so long is taken for dead."""
@@ -111,9 +112,9 @@ class CampaignStore(ContactStore):
                 (campaign, one.key),
             ).fetchone()
             cursor = database.execute(
-                "INSERT INTO attempt (campaign, key, number, n, state, server, lease_until, claimed_at) "
-                "VALUES (?, ?, ?, ?, 'claimed', ?, ?, ?)",
-                (campaign, one.key, one.number, n, self.server, now_s + LEASE_S, now_s),
+                "INSERT INTO attempt (campaign, key, number, n, state, server, lease_until, claimed_at, "
+                "consent) VALUES (?, ?, ?, ?, 'claimed', ?, ?, ?, ?)",
+                (campaign, one.key, one.number, n, self.server, now_s + LEASE_S, now_s, one.consent),
             )
             database.execute(
                 "UPDATE contact SET state='calling' WHERE campaign=? AND key=?", (campaign, one.key)
@@ -130,19 +131,16 @@ class CampaignStore(ContactStore):
             "SELECT state, dialled_at, coalesce(settled_at, dialled_at) ended_at, over_at FROM attempt "
             "WHERE number=? AND state<>'released' "
             "AND (state='claimed' OR dialled_at>?) ORDER BY coalesce(dialled_at, claimed_at), id",
-            (number, now_s - int(timedelta(days=2).total_seconds())),
+            (number, now_s - int(LOOK_BACK.total_seconds())),
         ).fetchall()
         states = {row["state"] for row in rows}
         if "claimed" in states:
             return None
         if "dialling" in states:
             return now_s + LEASE_S
-        # the server of an unsettled attempt may live, and its call go on
-        free_s = max((row["over_at"] for row in rows if row["state"] == "unsettled"), default=0)
-        if owed is Owed.AT_MOMENT:  # the person has asked for it
-            return free_s
-        calls = [(row["dialled_at"], row["ended_at"]) for row in rows]
-        return max(free_s, free_from(self.floor, calls))
+        return number_free_from(
+            self.floor, [call_of(row) for row in rows], is_moment_agreed=owed is Owed.AT_MOMENT
+        )
 
     def dial(self, claim: Claim, now: datetime, *, longest_s: int = 0) -> bool:
         """Record that the INVITE is about to leave; False: the claim was lost, do not call.
@@ -261,7 +259,7 @@ class CampaignStore(ContactStore):
                     (
                         "done" if is_out else "unsettled",
                         Outcome.UNSETTLED.value,
-                        OPTED_OUT if is_out else "the server died during the call",
+                        OPTED_OUT if is_out else CUT_OFF,
                         row["campaign"],
                         row["key"],
                     ),
@@ -334,6 +332,13 @@ class CampaignStore(ContactStore):
             (campaign, campaign, most),
         )
         return [Outcome(row["outcome"]) for row in rows]
+
+
+def call_of(row: Mapping[str, Any]) -> NumberCall:
+    """A row of ``attempt`` that was dialled, with ``ended_at``."""
+    # the server of an unsettled attempt may live, and its call go on
+    may_last_until_s = row["over_at"] if row["state"] == "unsettled" else 0
+    return NumberCall(row["dialled_at"], row["ended_at"], may_last_until_s)
 
 
 def _results_text(results: Iterable[FlowResult]) -> str:

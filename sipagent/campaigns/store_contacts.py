@@ -8,11 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from sipagent.campaigns.contacts import Contact
-from sipagent.campaigns.outcomes import WRONG_PERSON, Outcome, Owed, nobody_answers
-from sipagent.campaigns.store_wishes import OPTED_OUT, WishStore, leave_untold, moment_of, seconds_of
+from sipagent.campaigns.outcomes import OPTED_OUT, WRONG_PERSON, Outcome, Owed, nobody_answers
+from sipagent.campaigns.store_wishes import (
+    NOT_LISTED,
+    WishStore,
+    leave_untold,
+    moment_of,
+    seconds_of,
+)
 
-NOT_LISTED = "no longer on the list"
-"""Why such a contact is not called, unless it comes back."""
 _NEVER_AGAIN = frozenset({Outcome.INVALID_NUMBER.value, Outcome.FAX.value, Outcome.OPTED_OUT.value})
 """Outcomes after which a number is not called by any later run of the campaign."""
 _TAKE_IN = (
@@ -106,7 +110,7 @@ class ContactStore(WishStore):
             (campaign, seconds_of(now), most),
         ).fetchall()
         return [
-            Waiting(_contact(row), row["attempts"], row["due_at"], row["unanswered"], Owed(row["owed"]))
+            Waiting(contact_of(row), row["attempts"], row["due_at"], row["unanswered"], Owed(row["owed"]))
             for row in rows
         ]
 
@@ -189,7 +193,8 @@ def _give_up(database: sqlite3.Connection, campaign: str, key: str, state: str, 
     )
 
 
-def _contact(row: sqlite3.Row) -> Contact:
+def contact_of(row: Mapping[str, Any]) -> Contact:
+    """As the list had it when the row was taken in."""
     facts = json.loads(row["facts"])
     return Contact(
         row["key"],

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,6 +78,18 @@ ALTER TABLE attempt ADD COLUMN sinks TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE attempt ADD COLUMN report_at INTEGER NOT NULL DEFAULT 0;
 """,
     ),
+    (
+        "the evidence of consent with each call",
+        "ALTER TABLE attempt ADD COLUMN consent TEXT NOT NULL DEFAULT ''",
+    ),
+    (
+        "wishes that were none, taken back",
+        """
+CREATE TABLE IF NOT EXISTS opt_in (
+  number TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, opted_out_at INTEGER NOT NULL,
+  how TEXT NOT NULL);
+""",
+    ),
 )
 
 
@@ -150,6 +163,23 @@ def _migrate(database: sqlite3.Connection) -> None:
                 database.execute(statement)
         database.execute(f"PRAGMA user_version={number}")
     database.execute("COMMIT")
+
+
+def open_copy(path: Path) -> StateDatabase:
+    """The campaigns' database at this moment, in memory and with the present tables; the file stays as it is.
+
+    :raises CampaignError: it cannot be read.
+    """
+    try:
+        copy = sqlite3.connect(":memory:", isolation_level=None, factory=StateDatabase)
+        copy.path = path
+        copy.row_factory = sqlite3.Row
+        with closing(open_to_read(path)) as file:
+            file.backup(copy)
+        _migrate(copy)
+    except (ValueError, sqlite3.Error, CampaignStateError) as exc:
+        raise CampaignError(f"{path}: cannot be read as the campaigns' state: {exc}") from exc
+    return copy
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:

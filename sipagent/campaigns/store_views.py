@@ -29,6 +29,8 @@ class AttemptRow:
     talk_ms: int
     cost: float
     results: tuple[Mapping[str, Any], ...]
+    consent: str
+    """The evidence that the list had when the call was placed."""
     sinks: Mapping[str, Mapping[str, int]]
     """Sink → how far handing it on has come (``results.hand_on``)."""
 

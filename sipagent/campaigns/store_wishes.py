@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sipagent.campaigns.outcomes import OPTED_OUT, Outcome, Owed
 from sipagent.campaigns.store_open import open_store
 from sipagent.errors import CampaignStateError
 
-OPTED_OUT = "opted out"
-"""Why such a contact is not called."""
+NOT_LISTED = "no longer on the list"
+"""Why such a contact is not called, unless it comes back."""
+CUT_OFF = "the server died during the call"
+"""Why nobody knows how a contact's call ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +154,13 @@ class WishStore:
                 leave_untold(database, campaign, "opted_out", "by the operator", number)
 
     def opt_in(self, number: str, reason: str, now: datetime) -> bool:
-        """Take a wish back that was none. It stays known, with the reason; contacts that were given up for it
-        wait again.
+        """Take a wish back that was none. It stays known, with the reason; whoever was given up for it is
+        called again by each campaign that still has them. A call that a crash cut off stays unsettled.
 
         :returns: False: there was no such wish.
         """
+        now_s = seconds_of(now)
         with self._writing() as database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS opt_in (number TEXT NOT NULL, at INTEGER NOT NULL, "
-                "reason TEXT NOT NULL, opted_out_at INTEGER NOT NULL, how TEXT NOT NULL)"
-            )
-            now_s = seconds_of(now)
             row = database.execute(
                 "DELETE FROM opt_out WHERE number=? RETURNING number, at, how", (number,)
             ).fetchone()
@@ -170,11 +169,7 @@ class WishStore:
             database.execute(
                 "INSERT INTO opt_in VALUES (?, ?, ?, ?, ?)", (number, now_s, reason, row["at"], row["how"])
             )
-            database.execute(
-                "UPDATE contact SET state='waiting', why=?, due_at=? "
-                "WHERE number=? AND state='done' AND why='opted out'",
-                (f"opted in: {reason}", now_s, number),
-            )
+            _call_again(database, number, f"opted in: {reason}", now_s)
             return True
 
     def opted_out(self) -> list[tuple[str, str, str, str]]:
@@ -213,6 +208,27 @@ class WishStore:
         with self._writing() as database:
             for one in decisions:
                 database.execute("DELETE FROM untold WHERE id=?", (one.id,))
+
+
+def _call_again(database: sqlite3.Connection, number: str, why: str, now_s: int) -> None:
+    """Whoever was given up for an opt-out stands as if it had not been."""
+    database.execute(
+        "UPDATE contact SET state='waiting', why=?, due_at=max(due_at, ?), "
+        "owed=CASE WHEN due_at<? THEN min(owed, ?) ELSE owed END, "  # the agreed moment has passed
+        "outcome=CASE outcome WHEN ? THEN '' ELSE outcome END WHERE number=? AND state='done' AND why=?",
+        (why, now_s, now_s, Owed.CALL_BACK, Outcome.OPTED_OUT.value, number, OPTED_OUT),
+    )
+    database.execute(
+        "UPDATE contact SET state='unsettled', why=? WHERE number=? AND state='waiting' AND why=? AND "
+        "(SELECT state FROM attempt WHERE campaign=contact.campaign AND key=contact.key "
+        "AND state<>'released' ORDER BY id DESC LIMIT 1)='unsettled'",
+        (CUT_OFF, number, why),
+    )
+    database.execute(
+        "UPDATE contact SET state='expired', why=?, owed=0 WHERE number=? AND state='waiting' AND why=? "
+        "AND run_at<(SELECT run_at FROM campaign WHERE name=contact.campaign)",
+        (NOT_LISTED, number, why),
+    )
 
 
 def leave_untold(

@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from sipagent.campaigns.agent_dialler import refusals
 from sipagent.campaigns.checks import notes_of, problems_of
 from sipagent.campaigns.contact_sources import read_rows
-from sipagent.campaigns.contacts import contacts_of
+from sipagent.campaigns.contacts import ContactList, contacts_of
 from sipagent.campaigns.forecast import Forecast, forecast
 from sipagent.campaigns.known import known_of
+from sipagent.campaigns.pacing import CallFloor
 from sipagent.campaigns.running import read_list
 from sipagent.campaigns.zones import zone
 from sipagent.config.campaign import CampaignConfig
@@ -41,8 +42,7 @@ def check(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignCon
             for text in found.problems if one.contacts.skip_bad else ():
                 print(f"left out: {text}", file=sys.stderr)
             problems += refusals(config, one, found.contacts)
-            known = known_of(config.campaigns.state_file, one.name, now)
-            forecasts = forecast(one, found.contacts, known, now)
+            forecasts = _forecast(config, one, found, now)
             for note in notes_of(one, found.contacts, forecasts):
                 print(f"note: {note}", file=sys.stderr)
         except ConfigError as error:
@@ -58,13 +58,17 @@ def dry_run(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignC
     now = datetime.now(UTC)
     latest = now + timedelta(days=args.days)
     for campaign in campaigns:
-        known = known_of(config.campaigns.state_file, campaign.name, now)
-        forecasts = forecast(campaign, read_list(campaign).contacts, known, now)
+        forecasts = _forecast(config, campaign, read_list(campaign), now)
         for one in forecasts:
             _tell(campaign.name, one, latest, args)
         if not args.json:
             print(f"{campaign.name}: {_counts(forecasts)}")
     return 0
+
+
+def _forecast(config: Config, campaign: CampaignConfig, found: ContactList, now: datetime) -> list[Forecast]:
+    known = known_of(config.campaigns.state_file, campaign.name, now)
+    return forecast(campaign, found.contacts, known, now, CallFloor.of(config.campaigns))
 
 
 def _tell(name: str, one: Forecast, latest: datetime, args: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.live import Live
 
 from sipagent import logs
 from sipagent.campaigns.dialler import Dialler
+from sipagent.campaigns.pacing import CallFloor
 from sipagent.campaigns.results import hand_on
 from sipagent.campaigns.runner import CampaignRunner
 from sipagent.campaigns.service import server_name
@@ -25,7 +27,7 @@ from sipagent.lab.campaign import LabTown, VirtualClock, pass_time
 
 
 def run_lab(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignConfig, ...]) -> int:
-    """Call everybody, as often as the campaigns say; the agent's log and the state are in ``--out``.
+    """Call everybody, in one run and as often as the campaigns say; log and state are in ``--out``.
 
     :returns: 0; does not return once the agent's engines are loaded.
     :raises SipAgentError: the agent cannot start.
@@ -37,7 +39,7 @@ def run_lab(args: argparse.Namespace, config: Config, campaigns: tuple[CampaignC
         town = stack.enter_context(closing(LabTown(speaks=not args.softphone)))
         if args.softphone:
             softphones = stack.enter_context(closing(town.softphones(args.lines)))
-            return _run(campaigns, softphones, clock, out)
+            return _run(config, campaigns, softphones, clock, out)
         status = _run_agent(config, campaigns, town, clock, out)
     sys.stdout.flush()
     os._exit(status)  # native threads of the engines may linger
@@ -55,17 +57,23 @@ def _run_agent(
         with closing(TownAgent(config, town.people.address, out, log, clock.now)) as agent:
             with Console(stderr=True).status("Loading the models …"):
                 agent.start()
-            return _run(campaigns, agent.dialler, clock, out)
+            return _run(config, campaigns, agent.dialler, clock, out)
 
 
-def _run(campaigns: tuple[CampaignConfig, ...], dialler: Dialler, clock: VirtualClock, out: Path) -> int:
+def _run(
+    config: Config, campaigns: tuple[CampaignConfig, ...], dialler: Dialler, clock: VirtualClock, out: Path
+) -> int:
+    # as days fly by, runs that begin by themselves might call people for ever
+    campaigns = tuple(replace(one, schedule=None) for one in campaigns)
     console, state = Console(stderr=True), out / "campaigns.sqlite"
 
     def tell(text: str) -> None:
         console.print(f"! {text}", markup=False)
 
     with ExitStack() as stack:
-        store = stack.enter_context(closing(CampaignStore(state, server_name())))
+        store = stack.enter_context(
+            closing(CampaignStore(state, server_name(), CallFloor.of(config.campaigns)))
+        )
         views = stack.enter_context(closing(StoreViews(state)))
         runner = CampaignRunner(campaigns, store, dialler)
         for one in campaigns:

@@ -44,7 +44,7 @@ _ANSWERS = {
     "opts out": ("Please stop calling me.",),
     "wrong person": ("No, you have the wrong number.",),
     "calls back": ("Could you call me back later, please?", "At half past five.", "Yes."),
-    "screens": ("Yes, speaking.", "Yes, I'll be there."),
+    "screens": ("Yes, speaking.", "Yes, it is.", "Yes, I'll be there."),  # the first to the announcement
 }
 """What people answer to ``flows/appointment.yaml``."""
 _SCREENING_SAYS = (

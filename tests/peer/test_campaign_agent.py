@@ -15,7 +15,7 @@ import pytest
 
 from sipagent.campaigns.store_views import AttemptRow, StoreViews
 from sipagent.lab.campaign import kind_among
-from tests.unit.campaign_fixtures import BASE
+from tests.unit.campaign_fixtures import BASE_WINDOW
 
 pytestmark = pytest.mark.peer
 
@@ -70,13 +70,12 @@ def write_site(folder: Path, people: list[tuple[str, str]]) -> None:
     campaign.mkdir()
     rows = "".join(f"{number},{zone},Sarah,Tuesday at ten\n" for number, zone in people)
     (campaign / "list.csv").write_text(f"number,zone,name,appointment\n{rows}")
-    window = BASE[BASE.index("window:") :]
     (campaign / "test.yaml").write_text(
         "name: test\npersona: reminder\n"
         "contacts: {file: list.csv, zone: zone}\n"
         "variables: {name: name, appointment: appointment}\n"
         'calls: {caller_id: "+15550100", concurrency: 4, calls_per_second: 4}\n'
-        f"{window}"
+        f"{BASE_WINDOW}"
         "retry: {attempts: 2}\n"
         "limits: {breaker_answered_pct: 0}\n"
         'consent: {announcement: "This is an automated call."}\n'

@@ -17,7 +17,7 @@ from sipagent.campaigns.running import read_list
 from sipagent.campaigns.store import LEASE_S, CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from tests.fakes.campaign_server import NEVER_ANSWERS
-from tests.unit.campaign_fixtures import write_campaign
+from tests.unit.campaign_fixtures import ALL_DAY, write_campaign
 
 pytestmark = pytest.mark.peer
 
@@ -40,18 +40,12 @@ def start(folder: Path, skew_s: float, seed: int) -> "subprocess.Popen[str]":
 
 def test_killed_at_any_moment_nobody_is_called_twice_and_nobody_is_lost(tmp_path: Path) -> None:
     rng = random.Random(7)
-    all_day = "".join(f"{day}: 00:00-24:00, " for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
-    extra = "quiet_hours: {override: true, reason: test}\n"
-    extra += "limits: {calls_per_day: 99999, breaker_answered_pct: 0}\n"
+    extra = "limits: {calls_per_day: 99999, breaker_answered_pct: 0}\n"
     extra += "retry: {attempts: 2, unanswered: 3, after: {busy: 30s, no_answer: 45s}}\n"
     extra += 'schedule: {cron: "*/20 * * * *", zone: UTC, open_for: 20m}\n'
-    write_campaign(tmp_path, extra, people=PEOPLE)
+    write_campaign(tmp_path, extra, people=PEOPLE, window=ALL_DAY)
     text = (tmp_path / "test.yaml").read_text()
-    window = text[text.index("window:") : text.index("quiet_hours:")]
-    text = text.replace(window, f"window: {{{all_day.rstrip(', ')}}}\n").replace(
-        "per_second: 10", "per_second: 100"
-    )
-    (tmp_path / "test.yaml").write_text(text)
+    (tmp_path / "test.yaml").write_text(text.replace("per_second: 10", "per_second: 100"))
     state = tmp_path / "state.sqlite"
     with closing(CampaignStore(state, "operator")) as store:
         store.want_run("test", datetime.now(UTC))

@@ -18,12 +18,11 @@ from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
 from sipagent.config.load import load_config
 from sipagent.config.schema import Config
-from tests.unit.campaign_fixtures import write_campaign
+from tests.unit.campaign_fixtures import ALL_DAY, write_campaign
 
 pytestmark = pytest.mark.peer
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL_DAY = "".join(f"{day}: 00:00-24:00, " for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
 DEADLINE_S = 20.0
 
 
@@ -63,11 +62,7 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 def site(folder: Path) -> Config:
-    extra = f"window: {{{ALL_DAY.rstrip(', ')}}}\nquiet_hours: {{override: true, reason: test}}\n"
-    extra += "retry: {attempts: 1}\nresults: {csv: out.csv}\n"
-    write_campaign(folder, people=3)
-    text = (folder / "test.yaml").read_text()
-    (folder / "test.yaml").write_text(text[: text.index("window:")] + extra)
+    write_campaign(folder, "retry: {attempts: 1}\nresults: {csv: out.csv}\n", people=3, window=ALL_DAY)
     config = load_config(ROOT / "sip-campaigns.yaml")
     persona = replace(config.personas["reminder"], name="receptionist")
     campaigns = replace(config.campaigns, dir=folder, state_file=folder / "state.sqlite")

@@ -8,6 +8,7 @@ from pathlib import Path
 from sipagent.campaigns.runner import CampaignRunner
 from sipagent.campaigns.settling import Note, note_nothing
 from sipagent.campaigns.store import CampaignStore
+from sipagent.cli.main import main
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign
 from tests.fakes.dialler import FakeDialler
@@ -19,10 +20,19 @@ contacts: {file: list.csv, zone: zone}
 calls: {caller_id: "+15550100", concurrency: 4, calls_per_second: 10}
 window: {mon: 09:00-19:00, tue: 09:00-19:00, wed: 09:00-19:00, thu: 09:00-19:00, fri: 09:00-19:00}
 """
+BASE_WINDOW = BASE[BASE.index("window:") :]
+_ALL_DAY = ", ".join(f"{day}: 00:00-24:00" for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+ALL_DAY = f"window: {{{_ALL_DAY}}}\nquiet_hours: {{override: true, reason: test}}\n"
+"""In place of ``BASE_WINDOW``: whatever the time of the test is."""
 
 
 def write_campaign(
-    folder: Path, extra: str = "", *, people: Mapping[str, str] | int = 3, calls_at_once: int = 4
+    folder: Path,
+    extra: str = "",
+    *,
+    people: Mapping[str, str] | int = 3,
+    calls_at_once: int = 4,
+    window: str = BASE_WINDOW,
 ) -> CampaignConfig:
     """``people``: number → zone, or how many in Europe/London."""
     if isinstance(people, int):
@@ -30,8 +40,29 @@ def write_campaign(
     rows = "".join(f"{number},{zone}\n" for number, zone in people.items())
     (folder / "list.csv").write_text(f"number,zone\n{rows}")
     path = folder / "test.yaml"
-    path.write_text(BASE.replace("concurrency: 4", f"concurrency: {calls_at_once}") + extra)
+    base = BASE.replace("concurrency: 4", f"concurrency: {calls_at_once}").replace(BASE_WINDOW, window)
+    path.write_text(base + extra)
     return load_campaign(path)
+
+
+def write_site(folder: Path) -> Path:
+    """A sip.yaml with one campaign of two contacts, who may be called."""
+    (folder / "prompt.md").write_text("Be kind.")
+    (folder / "sip.yaml").write_text(
+        "trunks: [{name: lab, domain: 127.0.0.1}]\n"
+        "numbers: [{match: '*', persona: other}]\n"
+        "personas: {receptionist: {greeting: Hello., prompt_file: prompt.md},\n"
+        "  other: {greeting: Hi., prompt_file: prompt.md}}\n"
+        "limits: {outbound: {allow: ['+1555*']}}\n"
+    )
+    (folder / "campaigns").mkdir()
+    write_campaign(folder / "campaigns", people=2)
+    return folder
+
+
+def run_command(site: Path, *words: str) -> int:
+    """``sipagent campaign WORDS`` there."""
+    return main(["campaign", words[0], "-c", str(site / "sip.yaml"), *words[1:]])
 
 
 class Life:

@@ -25,13 +25,12 @@ from sipagent.campaigns.runner import CampaignRunner
 from sipagent.campaigns.running import read_list
 from sipagent.campaigns.store import LEASE_S, CampaignStore, Claim
 from sipagent.campaigns.store_views import StoreViews
-from sipagent.cli.main import main
 from sipagent.config.campaign import CampaignConfig
 from sipagent.config.campaign_load import load_campaign
 from sipagent.config.load import load_config
 from sipagent.errors import CampaignStateError
 from tests.fakes.dialler import FakeDialler
-from tests.unit.campaign_fixtures import MONDAY, life, write_campaign
+from tests.unit.campaign_fixtures import MONDAY, life, run_command, write_campaign, write_site
 
 pytestmark = pytest.mark.unit
 
@@ -421,22 +420,7 @@ def test_a_command_that_is_down_costs_a_round_three_tries(tmp_path: Path) -> Non
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A sip.yaml with one campaign of two contacts, who may be called."""
-    (tmp_path / "prompt.md").write_text("Be kind.")
-    (tmp_path / "sip.yaml").write_text(
-        "trunks: [{name: lab, domain: 127.0.0.1}]\n"
-        "numbers: [{match: '*', persona: other}]\n"
-        "personas: {receptionist: {greeting: Hello., prompt_file: prompt.md},\n"
-        "  other: {greeting: Hi., prompt_file: prompt.md}}\n"
-        "limits: {outbound: {allow: ['+1555*']}}\n"
-    )
-    (tmp_path / "campaigns").mkdir()
-    write_campaign(tmp_path / "campaigns", people=2)
-    return tmp_path
-
-
-def run(site: Path, *words: str) -> int:
-    return main(["campaign", words[0], "-c", str(site / "sip.yaml"), *words[1:]])
+    return write_site(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -450,10 +434,10 @@ def run(site: Path, *words: str) -> int:
 def test_check_tells_before_the_first_call_what_would_be_refused(
     site: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, problem: str
 ) -> None:
-    assert run(site, "check") == 0
+    assert run_command(site, "check") == 0
     text = (site / "sip.yaml").read_text()
     (site / "sip.yaml").write_text(text.replace(old, new))
-    assert run(site, "check") == 78
+    assert run_command(site, "check") == 78
     err = capsys.readouterr().err
     assert problem in err
     assert "(1 more rows)" in err
@@ -473,13 +457,13 @@ def test_a_run_of_a_paused_or_stopped_campaign_is_refused_and_resume_is_named(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in ("pause", "stop"):
-        assert run(site, command, "test") == 0
-        assert run(site, "now", "test") == 1
+        assert run_command(site, command, "test") == 0
+        assert run_command(site, "now", "test") == 1
         assert "sipagent campaign resume test" in capsys.readouterr().err
     now = datetime.now(UTC)
     with closing(CampaignStore(site / "campaigns.sqlite", "a")) as store:
         assert store.lead("test", now, LEASE_S)
-        assert run(site, "run", "test") == 1
+        assert run_command(site, "run", "test") == 1
         assert "sipagent campaign resume test" in capsys.readouterr().err
         assert store.state("test")[3] is None
 
@@ -489,14 +473,14 @@ def test_run_ends_when_its_server_is_gone(site: Path, monkeypatch: pytest.Monkey
         assert store.lead("test", datetime.now(UTC), 3)  # then it is gone
         monkeypatch.setattr("signal.signal", lambda *_: None)
         began_s = time.monotonic()
-        assert run(site, "run", "test") == 1
+        assert run_command(site, "run", "test") == 1
         assert time.monotonic() - began_s < 10
         assert store.state("test")[3] is not None
 
 
 def test_what_operators_decide_at_the_command_line_is_in_the_ledger_of_the_server(site: Path) -> None:
     for words in ("pause test", "resume test", "now test", "optout +15553000000"):
-        assert run(site, *words.split()) == 0
+        assert run_command(site, *words.split()) == 0
     notes = Notes()
     config = load_campaign(site / "campaigns" / "test.yaml")
     with closing(CampaignStore(site / "campaigns.sqlite", "server")) as store:

@@ -240,3 +240,45 @@ def test_the_dialler_tells_a_wish_before_the_end_of_the_call() -> None:
     (_, finished) = events
     assert isinstance(finished, Finished)
     assert finished.ending.wants_no_more_calls
+
+
+class Told:
+    """A guide that tells wishes and ends, in their order."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.guide = CampaignGuide(
+            SCRIPT,
+            "America/New_York",
+            lambda: NOW,
+            lambda _: self.told.append("left"),
+            lambda: self.told.append("wish"),
+        )
+        self.stage = Stage()
+        self.guide.enter(self.stage)
+        self.guide.answered()
+
+    def hears(self, duration_ms: int, *, voice: float = 0.0) -> None:
+        for _ in range(duration_ms // 32):
+            self.guide.window(SILENCE, voice)
+
+
+def test_a_wish_that_may_go_on_is_not_told_while_it_may() -> None:
+    call = Told()
+    call.hears(640, voice=0.9)
+    call.guide.heard("Please don't call me")
+    call.hears(1600, voice=0.9)  # other words are asked for meanwhile
+    call.guide.heard("Please don't call me before nine.")
+    call.hears(2000)
+    call.guide.left(is_broken=False)
+    assert call.told == ["left"]
+    assert not ending_of(call.guide, result(dialling.Outcome.ANSWERED, 200)).wants_no_more_calls
+
+
+def test_who_hangs_up_upon_the_wish_has_said_it() -> None:
+    call = Told()
+    call.hears(640, voice=0.9)
+    call.guide.heard("Please don't call me")
+    call.guide.left(is_broken=False)
+    assert call.told == ["wish", "left"]
+    assert ending_of(call.guide, result(dialling.Outcome.ANSWERED, 200)).wants_no_more_calls

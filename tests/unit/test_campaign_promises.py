@@ -323,3 +323,65 @@ def test_an_unsettled_call_may_still_go_on_and_its_server_live(tmp_path: Path) -
 )
 def test_the_breaker_trips_when_most_calls_fail(latest: list[Outcome], trips: bool) -> None:
     assert bool(breaker_reason(CampaignLimitsConfig(), latest)) is trips
+
+
+def test_a_wish_that_was_none_is_taken_back_with_all_that_followed_from_it(tmp_path: Path) -> None:
+    again = "contacts: {file: list.csv, zone: zone}"
+    write_campaign(tmp_path, MORNINGS.replace("3h", "9h") + NO_BREAKER, people=2)
+    text = (tmp_path / "test.yaml").read_text().replace(again, again.replace("}", ", again: each_run}"))
+    (tmp_path / "test.yaml").write_text(text)
+    config = load_campaign(tmp_path / "test.yaml")
+    misheard, waited = "+15553000000", "+15553000001"
+    out = Ending(Outcome.OPTED_OUT, 200, "human", 9000, (FlowResult("opt_out"),))
+    dialler = FakeDialler(
+        lambda order, before: (
+            out if order.number == misheard and not before else BUSY if not before else TALKED
+        )
+    )
+    with life(tmp_path, config, dialler) as one:
+        nine = MONDAY + timedelta(hours=9)
+        one.live(nine, nine + timedelta(minutes=2))
+        one.store.opt_out(waited, "operator", "", nine)
+        one.live(nine + timedelta(minutes=2), nine + timedelta(hours=2))
+        assert {each["why"] for each in contacts(tmp_path).values()} == {"opted out"}
+        assert one.store.opt_in(misheard, "asked for the menu", nine + timedelta(hours=2))
+        assert one.store.opt_in(waited, "a typing error", nine + timedelta(hours=2))
+        assert not one.store.opt_in(waited, "again", nine + timedelta(hours=2))
+        one.live(nine + timedelta(hours=2), nine + timedelta(hours=3))
+        assert Counter(number for _, number in one.calls) == {misheard: 2, waited: 2}
+        one.live(nine + timedelta(hours=3), nine + timedelta(hours=26))
+        assert Counter(number for _, number in one.calls) == {misheard: 3, waited: 3}  # the next run's, too
+    with closing(sqlite3.connect(tmp_path / "state.sqlite")) as file:
+        reasons = [reason for (reason,) in file.execute("SELECT reason FROM opt_in")]
+        assert reasons == ["asked for the menu", "a typing error"]
+
+
+def test_taking_a_wish_back_calls_nobody_whom_something_else_keeps_from_being_called(tmp_path: Path) -> None:
+    config = write_campaign(tmp_path, people=4)
+    now = MONDAY + timedelta(hours=10)
+    gone, cut_off, reached, promised = (one.number for one in read_list(config).contacts)
+    moment = now + timedelta(hours=5)
+    with closing(CampaignStore(tmp_path / "state.sqlite", "a")) as store:
+        store.enrol("test", read_list(config).contacts, run_at=MONDAY, due=MONDAY)
+        for waiting in store.due("test", now, 10)[1:]:
+            claim = store.claim("test", waiting, now)
+            assert claim is not None
+            assert store.dial(claim, now)
+            if claim.contact.number != cut_off:
+                ending = TALKED if claim.contact.number == reached else wish(moment.isoformat())
+                follow = follow_up(ending, config.retry, claim.tries, now)
+                store.settle(claim, ending, follow, cost=0, now=now)
+        later = now + timedelta(seconds=LEASE_S + 1)
+        store.sweep(later)
+        for number in (gone, cut_off, reached, promised):
+            store.opt_out(number, "operator", "", later)
+        rest = [one for one in read_list(config).contacts if one.number != gone]
+        store.enrol("test", rest, run_at=now, due=now)
+        for number in (gone, cut_off, reached, promised):
+            assert store.opt_in(number, "the wrong person's", later)
+        found = contacts(tmp_path)
+        assert {number: found[number]["state"] for number in found} == {
+            gone: "expired", cut_off: "unsettled", reached: "done", promised: "waiting",
+        }  # fmt: skip
+        assert found[gone]["why"] == "no longer on the list"
+        assert store.next_due("test") == moment

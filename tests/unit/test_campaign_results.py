@@ -17,11 +17,10 @@ from sipagent.campaigns.results import hand_on
 from sipagent.campaigns.running import read_list
 from sipagent.campaigns.store import CampaignStore
 from sipagent.campaigns.store_views import StoreViews
-from sipagent.cli.main import main
 from sipagent.config.campaign_load import load_campaign
 from sipagent.ledger import Kind, Ledger, LedgerLimits, LedgerReader
 from tests.fakes.dialler import FakeDialler
-from tests.unit.campaign_fixtures import BASE, MONDAY, life, write_campaign
+from tests.unit.campaign_fixtures import BASE, MONDAY, life, run_command, write_campaign, write_site
 
 pytestmark = pytest.mark.unit
 
@@ -67,6 +66,30 @@ def test_results_are_handed_on_once_and_again_where_the_command_fails(tmp_path: 
     assert os.stat(tmp_path / "r.csv").st_mode & 0o077 == 0
 
 
+def test_the_evidence_of_consent_that_allowed_a_call_is_handed_on_with_it(tmp_path: Path) -> None:
+    command = tmp_path / "hook"
+    command.write_text("#!/bin/sh\ncat >> told.jsonl\n")
+    command.chmod(0o755)
+    extra = f"results: {{csv: r.csv, jsonl: r.jsonl, command: {command}}}\nconsent: {{column: consent}}\n"
+    write_campaign(tmp_path)
+    row = "+15553000000,Europe/London"
+    (tmp_path / "list.csv").write_text(f"number,zone,consent\n{row},=web form of 1 March\n")
+    (tmp_path / "test.yaml").write_text(BASE + extra)
+    config = load_campaign(tmp_path / "test.yaml")
+    with life(tmp_path, config) as one:
+        one.store.want_run("test", MONDAY)
+        one.live(MONDAY, MONDAY + timedelta(hours=12))
+        (tmp_path / "list.csv").write_text(f"number,zone,consent\n{row},a letter of May\n")
+        one.store.want_run("test", MONDAY + timedelta(hours=12))
+        one.live(MONDAY + timedelta(hours=12), MONDAY + timedelta(hours=13))
+    with closing(StoreViews(tmp_path / "state.sqlite")) as views:
+        assert hand_on(config, views, pytest.fail) == 1
+    assert json.loads((tmp_path / "r.jsonl").read_text())["consent"] == "=web form of 1 March"
+    assert json.loads((tmp_path / "told.jsonl").read_text())["consent"] == "=web form of 1 March"
+    (cells,) = csv.DictReader((tmp_path / "r.csv").open())
+    assert cells["consent"] == "'=web form of 1 March"
+
+
 def test_a_torn_line_is_ended_before_the_next(tmp_path: Path) -> None:
     config = write_campaign(tmp_path, "results: {jsonl: r.jsonl}\n", people=1)
     (tmp_path / "r.jsonl").write_text('{"id": 1, "camp')
@@ -98,27 +121,13 @@ def test_decisions_and_overrides_are_in_the_ledger(tmp_path: Path) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A sip.yaml with one campaign of two contacts."""
-    (tmp_path / "prompt.md").write_text("Be kind.")
-    (tmp_path / "sip.yaml").write_text(
-        "trunks: [{name: lab, domain: 127.0.0.1}]\n"
-        "numbers: [{match: '*', persona: receptionist}]\n"
-        "personas: {receptionist: {greeting: Hello., prompt_file: prompt.md}}\n"
-        "limits: {outbound: {allow: ['+1555*']}}\n"
-    )
-    (tmp_path / "campaigns").mkdir()
-    write_campaign(tmp_path / "campaigns", people=2)
-    return tmp_path
-
-
-def run(site: Path, *words: str) -> int:
-    return main(["campaign", words[0], "-c", str(site / "sip.yaml"), *words[1:]])
+    return write_site(tmp_path)
 
 
 def test_the_commands_steer_a_campaign(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(site, "check") == 0
+    assert run_command(site, "check") == 0
     assert "test: 2 contacts can be called" in capsys.readouterr().out
-    assert run(site, "dry-run", "--json") == 0
+    assert run_command(site, "dry-run", "--json") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == 2
     assert not (site / "campaigns.sqlite").exists()
@@ -126,7 +135,7 @@ def test_the_commands_steer_a_campaign(site: Path, capsys: pytest.CaptureFixture
     commands = ["pause test", "list --json", "resume test --unsettled", "now test", "optout +15553000000"]
     commands += ["optout --json", "stop test", "status --json", "report --json", f"report --html {html} test"]
     for words in (command.split() for command in [*commands, "status"]):
-        assert run(site, *words) == 0, words
+        assert run_command(site, *words) == 0, words
     out = capsys.readouterr().out
     assert '"state": "paused"' in out
     assert '"number": "+15553000000"' in out
@@ -148,7 +157,7 @@ def test_an_opt_out_that_was_none_is_taken_back_with_its_reason(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     number = "+15553000000"
-    assert run(site, "optin", number, "--reason", "misheard") == 1
+    assert run_command(site, "optin", number, "--reason", "misheard") == 1
     assert "has not opted out" in capsys.readouterr().err
     with Ledger.open(site / "ledger", "test", limits=LedgerLimits(min_free_bytes=0)):
         pass
@@ -157,9 +166,9 @@ def test_an_opt_out_that_was_none_is_taken_back_with_its_reason(
         store.enrol("test", read_list(config).contacts, run_at=MONDAY, due=MONDAY)
         store.opt_out(number, "asked", "test", MONDAY)
         assert [one.contact.number for one in store.due("test", MONDAY, 9)] == ["+15553000001"]
-    assert run(site, "optin", number, "--reason", " ") == 1
-    assert run(site, "optin", number, "--reason", "misheard: she stopped at the bank") == 0
-    assert run(site, "optout", "--json") == 0
+    assert run_command(site, "optin", number, "--reason", " ") == 1
+    assert run_command(site, "optin", number, "--reason", "misheard: she stopped at the bank") == 0
+    assert run_command(site, "optout", "--json") == 0
     assert f'"{number}"' not in capsys.readouterr().out
     with closing(CampaignStore(site / "campaigns.sqlite", "operator")) as store:
         later = datetime.now(UTC) + timedelta(days=9999)
@@ -174,12 +183,12 @@ def test_what_is_wrong_is_told_with_status_78_and_nothing_runs(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (site / "campaigns" / "list.csv").write_text("number,zone\n555,\n+15553000001,Nowhere/City\n")
-    assert run(site, "check") == 78
+    assert run_command(site, "check") == 78
     err = capsys.readouterr().err
     assert "list.csv:2: number: " in err
     assert "list.csv:3: zone: no time zone 'Nowhere/City'" in err
-    assert run(site, "run", "--lab") == 78
+    assert run_command(site, "run", "--lab") == 78
     (site / "campaigns" / "test.yaml").write_text(BASE.replace("receptionist", "nobody"))
-    assert run(site, "list") == 78
-    assert run(site, "optout", "hello") == 1
-    assert run(site, "optout", "5551234") == 1
+    assert run_command(site, "list") == 78
+    assert run_command(site, "optout", "hello") == 1
+    assert run_command(site, "optout", "5551234") == 1
