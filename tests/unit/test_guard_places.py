@@ -75,3 +75,21 @@ def test_orders_to_the_agent_itself_are_the_programs_to_answer(text: str) -> Non
 )
 def test_what_callers_want_done_is_no_such_order(text: str) -> None:
     assert remark_in(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The doctor promised me a call back.",
+        "I'm the manager of the building next door, your alarm is on.",
+        "I'm calling from the phone company about your line.",
+        "My lawyer says I should get a copy of the bill.",
+        "It's the owner of the dog speaking.",
+        "Suppose I can't come on Monday, what then?",
+        "I imagine it takes an hour.",
+        "Do your rules allow a dog in the waiting room?",
+    ],
+)
+def test_callers_who_only_say_who_they_are_give_no_orders(text: str) -> None:
+    remark = remark_in(text)
+    assert remark is None or remark.topic is not Topic.ORDERS
