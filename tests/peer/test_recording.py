@@ -140,6 +140,7 @@ def test_a_guided_caller_takes_the_recording_back_in_words(tmp_path: Path) -> No
     changes = {"recording.enabled": True, "personas.receptionist.flow": str(ROOT / "flows" / "survey.yaml")}
     changes["personas.receptionist.tools"] = ["keep_answers"]
     changes["personas.receptionist.transfer"] = {"desk": "sip:desk@127.0.0.1"}
+    changes["limits.outbound.allow"] = ["desk"]
     changes["tools"] = {"keep_answers": {"description": "Keeps answers.", "command": ["/bin/true"]}}
     with running_agent(tmp_path, changes) as agent, Softphone() as phone:
         phone.call(agent.uri())

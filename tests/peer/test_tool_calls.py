@@ -52,6 +52,7 @@ def guided(folder: Path) -> dict[str, Any]:
         "personas.receptionist.flow": str(ROOT / "flows" / "receptionist.yaml"),
         "personas.receptionist.tools": ["book_slot"],
         "personas.receptionist.transfer": {"desk": "sip:desk@127.0.0.1"},
+        "limits.outbound.allow": ["desk"],
     }
 
 
