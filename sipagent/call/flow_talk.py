@@ -32,7 +32,6 @@ from sipagent.flows.expected import Expected, expected_of, takes_key
 from sipagent.flows.local_time import TIME_ZONE, zone_of
 from sipagent.flows.machine import step as step_flow
 from sipagent.flows.schema import QUESTION, REPEAT, Flow
-from sipagent.flows.slots.read import KEYED
 from sipagent.flows.talk import Meaning, Talk
 from sipagent.flows.understand import Understanding, is_question, understand_by_rules
 
@@ -153,10 +152,7 @@ class FlowTalk:
     @property
     def takes_digits(self) -> bool:
         """The open slot may be keyed in."""
-        if not self._talk.state:
-            return False
-        slot = expected_of(self._flow, self._talk).open_slot
-        return slot is not None and slot.type in KEYED
+        return bool(self._talk.state) and expected_of(self._flow, self._talk).takes_digits
 
     @property
     def question(self) -> str:

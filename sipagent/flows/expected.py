@@ -52,6 +52,11 @@ class Expected:
         return self.slots[0] if self.is_asked else None
 
     @property
+    def takes_digits(self) -> bool:
+        """The open slot may be keyed in."""
+        return self.open_slot is not None and self.open_slot.type in KEYED
+
+    @property
     def hint(self) -> str:
         """What the answer may look like in writing; empty: nothing is known of it."""
         slot = self.open_slot

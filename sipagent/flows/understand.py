@@ -29,7 +29,7 @@ from sipagent.flows.primer import (
 )
 from sipagent.flows.schema import GOODBYE, NO, OPERATOR, QUESTION, REPEAT, YES, Flow, SlotConfig
 from sipagent.flows.slots.names import read_name
-from sipagent.flows.slots.read import KEYED, read_slot
+from sipagent.flows.slots.read import read_slot
 from sipagent.flows.slots.values import Refused, Said, Value, tokens_of, without_echo
 from sipagent.flows.slots.yes_no import is_nothing_else, yes_or_no
 from sipagent.flows.talk import Meaning
@@ -101,7 +101,7 @@ def _with_leave(flow: Flow, expected: Expected, text: str, now: datetime) -> Mea
 
 
 def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meaning | None:
-    if wants_person(text) or (tokens_of(text) == ["zero"] and not _takes_digits(expected)):
+    if wants_person(text) or (tokens_of(text) == ["zero"] and not expected.takes_digits):
         return Meaning(OPERATOR)
     if wants_repetition(text):
         return Meaning(REPEAT)
@@ -135,10 +135,6 @@ def _by_rules(flow: Flow, expected: Expected, text: str, now: datetime) -> Meani
     if slots and not is_aside and not (open_slot is None and expected.intents):
         return Meaning("", slots)
     return None
-
-
-def _takes_digits(expected: Expected) -> bool:
-    return expected.open_slot is not None and expected.open_slot.type in KEYED
 
 
 NO_ELSE = "nothing"
@@ -230,10 +226,10 @@ class Understanding:
         """
         text, is_leaving = without_farewell(as_said(text))
         slots, refused = slots_in(expected, text, now)
-        label = self._label(expected, text, slots, cancelled)
+        hits = keyword_hits(self.flow, expected.intents, text)
+        label = self._label(expected, text, slots, hits, cancelled)
         if label in expected.intents:
-            is_sure = label in keyword_hits(self.flow, expected.intents, text)
-            return Meaning(label, {} if label in expected.passing else slots, is_sure=is_sure)
+            return Meaning(label, {} if label in expected.passing else slots, is_sure=label in hits)
         open_slot = expected.open_slot
         if open_slot is None and slots:
             is_asked = expected.may_answer and is_question(text) and not _OFFER.search(text)
@@ -248,10 +244,16 @@ class Understanding:
             return Meaning(QUESTION)
         return Meaning("", slots if open_slot is None else {}, refused)  # the open one was not told
 
-    def _label(self, expected: Expected, text: str, slots: Mapping[str, Value], cancelled: Cancelled) -> str:
+    def _label(
+        self,
+        expected: Expected,
+        text: str,
+        slots: Mapping[str, Value],
+        hits: Sequence[str],
+        cancelled: Cancelled,
+    ) -> str:
         """The intent that the model chooses; of several that keywords hit, one of these. "Have you got
         anything on Monday?" is no question about the hours: an offer is never answered by the way."""
-        hits = keyword_hits(self.flow, expected.intents, text)
         is_bound = expected.open_slot is not None or expected.takes_yes_no
         is_offer = bool(slots) and _OFFER.search(text) is not None
         asides = () if is_offer or (is_bound and not is_question(text)) else expected.passing
